@@ -1,0 +1,16 @@
+//! The nouns of the product, free of any runtime: jails, addresses, bans and secrets.
+//!
+//! What an operator types is validated by these types once, at the edge, so that no other layer has
+//! to ask again whether a jail name or an address may be sent to fail2ban.
+
+mod address;
+mod ban;
+mod entries;
+mod jail_name;
+mod secret;
+
+pub use address::{Address, AddressError, Subject, SubjectError};
+pub use ban::{Ban, JailReport, JailStatus};
+pub use entries::{AuditEntry, HistoryEntry};
+pub use jail_name::{JailName, JailNameError};
+pub use secret::Secret;
