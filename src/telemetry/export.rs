@@ -1,0 +1,247 @@
+//! The three OTLP exporters, sanitized and counted at the boundary where data leaves.
+//!
+//! The exporters live on a runtime of their own whose threads carry the telemetry suppression
+//! mark: hyper, h2 and tonic do not pass that mark on, and without it every export would log
+//! itself and so feed the next one.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use opentelemetry::trace::Status;
+use opentelemetry::{Array, KeyValue, StringValue, Value};
+use opentelemetry_otlp::{
+    LogExporter, MetricExporter, Protocol as OtlpProtocol, SpanExporter, WithExportConfig as _,
+};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{LogBatch, LogExporter as LogExporterTrait};
+use opentelemetry_sdk::metrics::Temporality;
+use opentelemetry_sdk::metrics::data::ResourceMetrics;
+use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter as SpanExporterTrait};
+
+use super::sanitize;
+use crate::config::Protocol;
+
+/// A failed start of an exporter; the reason never contains header values.
+pub(super) type BuildError = opentelemetry_otlp::ExporterBuildError;
+
+/// The kinds of data that leave.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Signal {
+    Traces = 1,
+    Metrics = 2,
+    Logs = 4,
+}
+
+impl Signal {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Traces => "traces",
+            Self::Metrics => "metrics",
+            Self::Logs => "logs",
+        }
+    }
+}
+
+/// Signals whose last export failed, as bits, and signals that ever succeeded.
+static FAILING: AtomicU8 = AtomicU8::new(0);
+static SUCCEEDED: AtomicU8 = AtomicU8::new(0);
+
+/// Whether telemetry reaches its destination; nothing before the first export was answered.
+pub fn is_healthy() -> Option<bool> {
+    match (FAILING.load(Ordering::Relaxed), SUCCEEDED.load(Ordering::Relaxed)) {
+        (0, 0) => None,
+        (failing, _) => Some(failing == 0),
+    }
+}
+
+/// Notes how an export ended. Only the first failure and the recovery are told: a collector that
+/// is away must not fill the log.
+fn note(signal: Signal, result: &OTelSdkResult) {
+    let bit = signal as u8;
+    match result {
+        Ok(()) => {
+            SUCCEEDED.fetch_or(bit, Ordering::Relaxed);
+            if FAILING.fetch_and(!bit, Ordering::Relaxed) == bit {
+                tracing::info!(
+                    name: "telemetry_export_recovered",
+                    target: super::EXPORT_TARGET,
+                    signal = signal.as_str(),
+                );
+            }
+        }
+        Err(error) => {
+            if FAILING.fetch_or(bit, Ordering::Relaxed) == 0 {
+                tracing::warn!(
+                    name: "telemetry_export_failed",
+                    target: super::EXPORT_TARGET,
+                    signal = signal.as_str(),
+                    error = %error,
+                );
+            }
+        }
+    }
+}
+
+/// Spans leave through here.
+#[derive(Debug)]
+pub(super) struct Spans(SpanExporter);
+
+impl Spans {
+    pub(super) fn build(protocol: Protocol) -> Result<Self, BuildError> {
+        let builder = SpanExporter::builder();
+        let exporter = match protocol {
+            Protocol::Grpc => builder.with_tonic().build(),
+            Protocol::HttpProtobuf => {
+                builder.with_http().with_protocol(OtlpProtocol::HttpBinary).build()
+            }
+        };
+        exporter.map(Self)
+    }
+}
+
+impl SpanExporterTrait for Spans {
+    async fn export(&self, mut batch: Vec<SpanData>) -> OTelSdkResult {
+        batch.iter_mut().for_each(sanitize_span);
+        let result = self.0.export(batch).await;
+        note(Signal::Traces, &result);
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.0.shutdown_with_timeout(timeout)
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.0.force_flush()
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.0.set_resource(resource);
+    }
+}
+
+fn sanitize_span(span: &mut SpanData) {
+    span.name = sanitize::sanitize_for_logging(&span.name).into_owned().into();
+    span.attributes.iter_mut().for_each(sanitize_attribute);
+    for event in &mut span.events.events {
+        event.name = sanitize::sanitize_for_logging(&event.name).into_owned().into();
+        event.attributes.iter_mut().for_each(sanitize_attribute);
+    }
+    for link in &mut span.links.links {
+        link.attributes.iter_mut().for_each(sanitize_attribute);
+    }
+    if let Status::Error { description } = &mut span.status {
+        *description = sanitize::sanitize_for_logging(description).into_owned().into();
+    }
+}
+
+/// Redacts one attribute in place, by its key and by its text.
+pub(super) fn sanitize_attribute(attribute: &mut KeyValue) {
+    let key = attribute.key.as_str();
+    match &mut attribute.value {
+        Value::String(text) => {
+            let clean = sanitize::sanitize_field(key, text.as_str());
+            if clean != text.as_str() {
+                attribute.value = Value::String(clean.into_owned().into());
+            }
+        }
+        Value::Array(Array::String(texts)) => {
+            for text in texts.iter_mut() {
+                let clean = sanitize::sanitize_field(key, text.as_str()).into_owned();
+                *text = StringValue::from(clean);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Log records leave through here; they were sanitized when they were collected.
+#[derive(Debug)]
+pub(super) struct Logs(LogExporter);
+
+impl Logs {
+    pub(super) fn build(protocol: Protocol) -> Result<Self, BuildError> {
+        let builder = LogExporter::builder();
+        let exporter = match protocol {
+            Protocol::Grpc => builder.with_tonic().build(),
+            Protocol::HttpProtobuf => {
+                builder.with_http().with_protocol(OtlpProtocol::HttpBinary).build()
+            }
+        };
+        exporter.map(Self)
+    }
+}
+
+impl LogExporterTrait for Logs {
+    async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
+        let result = self.0.export(batch).await;
+        note(Signal::Logs, &result);
+        result
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.0.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.0.set_resource(resource);
+    }
+}
+
+/// Metrics leave through here; their attributes are bounded by views.
+pub(super) struct Metrics(MetricExporter);
+
+impl Metrics {
+    pub(super) fn build(protocol: Protocol) -> Result<Self, BuildError> {
+        let builder = MetricExporter::builder();
+        let exporter = match protocol {
+            Protocol::Grpc => builder.with_tonic().build(),
+            Protocol::HttpProtobuf => {
+                builder.with_http().with_protocol(OtlpProtocol::HttpBinary).build()
+            }
+        };
+        exporter.map(Self)
+    }
+}
+
+impl PushMetricExporter for Metrics {
+    async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
+        let result = self.0.export(metrics).await;
+        note(Signal::Metrics, &result);
+        result
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        self.0.force_flush()
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.0.shutdown_with_timeout(timeout)
+    }
+
+    fn temporality(&self) -> Temporality {
+        self.0.temporality()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(texts: &[&'static str]) -> Value {
+        Value::Array(Array::String(texts.iter().map(|text| StringValue::from(*text)).collect()))
+    }
+
+    #[test]
+    fn attributes_are_redacted_by_key_and_by_text() {
+        let mut by_key = KeyValue::new("db.password", "hunter2");
+        let mut by_text = KeyValue::new("error", "refused: token=hunter2");
+        let mut array = KeyValue::new("argv", texts(&["password=hunter2"]));
+        for attribute in [&mut by_key, &mut by_text, &mut array] {
+            sanitize_attribute(attribute);
+            assert!(!format!("{attribute:?}").contains("hunter2"), "{attribute:?}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The instruments, and one plain function for each fact that an edge reports.
+//!
+//! Edges name facts, not instruments: they call these functions, which do nothing before
+//! telemetry is initialised (in unit tests, in one-shot commands). Names and units follow the
+//! semantic conventions where there is one; `telemetry/metrics.yaml` declares the rest.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{
+    Counter, Histogram, Meter, MeterProvider as _, ObservableGauge, UpDownCounter,
+};
+use opentelemetry_sdk::metrics::{Aggregation, Instrument, SdkMeterProvider, Stream};
+
+/// Bounds of every duration, in seconds: from half a millisecond, because that is what a request
+/// costs here, to the ten seconds at which it is given up.
+const DURATION_BOUNDS_SECONDS: [f64; 14] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+/// Series per instrument beyond this fall into one overflow series.
+const SERIES_MAX: usize = 1000;
+
+static INSTRUMENTS: OnceLock<Instruments> = OnceLock::new();
+/// Counts of the domain; negative means unknown, and then nothing is observed.
+static BANS: AtomicI64 = AtomicI64::new(-1);
+static JAILS: AtomicI64 = AtomicI64::new(-1);
+
+struct Instruments {
+    http_request_duration: Histogram<f64>,
+    http_active_requests: UpDownCounter<i64>,
+    fail2ban_command_duration: Histogram<f64>,
+    fail2ban_connection_errors: Counter<u64>,
+    db_operation_duration: Histogram<f64>,
+    // Kept because dropping an observable instrument ends its callbacks.
+    _gauges: [ObservableGauge<u64>; 2],
+}
+
+/// Creates the instruments. Called once, by telemetry's start.
+pub(super) fn install(provider: &SdkMeterProvider) {
+    let meter = provider.meter("bangui");
+    let seconds = |name: &'static str, description: &'static str| {
+        meter.f64_histogram(name).with_unit("s").with_description(description).build()
+    };
+    let instruments = Instruments {
+        http_request_duration: seconds(
+            "http.server.request.duration",
+            "Duration of HTTP server requests.",
+        ),
+        http_active_requests: meter
+            .i64_up_down_counter("http.server.active_requests")
+            .with_unit("{request}")
+            .with_description("Number of active HTTP server requests.")
+            .build(),
+        fail2ban_command_duration: seconds(
+            "bangui.fail2ban.command.duration",
+            "Duration of commands sent to fail2ban, the wait for their turn included.",
+        ),
+        fail2ban_connection_errors: meter
+            .u64_counter("bangui.fail2ban.connection.errors")
+            .with_unit("{error}")
+            .with_description("Failures to reach fail2ban or to keep its connection.")
+            .build(),
+        db_operation_duration: seconds(
+            "db.client.operation.duration",
+            "Duration of database client operations.",
+        ),
+        _gauges: [
+            gauge(&meter, "bangui.bans.total", "{ban}", "Bans in force, over all jails.", &BANS),
+            gauge(&meter, "bangui.jails.total", "{jail}", "Jails of fail2ban.", &JAILS),
+        ],
+    };
+    // The series exists from the start, so that an alert on its increase sees the first one.
+    instruments.fail2ban_connection_errors.add(0, &[]);
+    let _ = INSTRUMENTS.set(instruments);
+}
+
+fn gauge(
+    meter: &Meter,
+    name: &'static str,
+    unit: &'static str,
+    description: &'static str,
+    value: &'static AtomicI64,
+) -> ObservableGauge<u64> {
+    meter
+        .u64_observable_gauge(name)
+        .with_unit(unit)
+        .with_description(description)
+        .with_callback(|observer| {
+            if let Ok(value) = u64::try_from(value.load(Ordering::Relaxed)) {
+                observer.observe(value, &[]);
+            }
+        })
+        .build()
+}
+
+/// Gives every duration its bounds and every instrument its limit.
+pub(super) fn view(instrument: &Instrument) -> Option<Stream> {
+    let stream = Stream::builder().with_cardinality_limit(SERIES_MAX);
+    let stream = if instrument.name().ends_with(".duration") {
+        stream.with_aggregation(Aggregation::ExplicitBucketHistogram {
+            boundaries: DURATION_BOUNDS_SECONDS.to_vec(),
+            record_min_max: false,
+        })
+    } else {
+        stream
+    };
+    stream.build().ok()
+}
+
+/// Attributes of one HTTP request that are known before it is handled.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpRequest {
+    /// The method, or `_OTHER`.
+    pub method: &'static str,
+    /// The template of the route; nothing when no route matches.
+    pub route: Option<&'static str>,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+}
+
+impl HttpRequest {
+    fn attributes(&self) -> Vec<KeyValue> {
+        let mut attributes = vec![
+            KeyValue::new("http.request.method", self.method),
+            KeyValue::new("url.scheme", self.scheme),
+        ];
+        attributes.extend(self.route.map(|route| KeyValue::new("http.route", route)));
+        attributes
+    }
+}
+
+/// A request was begun (+1) or is over (−1).
+pub fn http_active_requests(request: &HttpRequest, change: i64) {
+    if let Some(instruments) = INSTRUMENTS.get() {
+        instruments.http_active_requests.add(change, &request.attributes());
+    }
+}
+
+/// A request was answered, or given up by its client (then there is no status).
+pub fn http_request(request: &HttpRequest, status_code: u16, seconds: f64, error: Option<String>) {
+    let Some(instruments) = INSTRUMENTS.get() else { return };
+    let mut attributes = request.attributes();
+    attributes.push(KeyValue::new("http.response.status_code", i64::from(status_code)));
+    attributes.extend(error.map(|error| KeyValue::new("error.type", error)));
+    instruments.http_request_duration.record(seconds, &attributes);
+}
+
+/// A command was answered by fail2ban, or failed with the given kind of error.
+pub fn fail2ban_command(command: &'static str, seconds: f64, error_type: Option<&'static str>) {
+    let Some(instruments) = INSTRUMENTS.get() else { return };
+    let mut attributes = vec![KeyValue::new("bangui.fail2ban.command", command)];
+    attributes.extend(error_type.map(|error| KeyValue::new("error.type", error)));
+    instruments.fail2ban_command_duration.record(seconds, &attributes);
+}
+
+/// fail2ban could not be reached, or its connection was lost.
+pub fn fail2ban_connection_error() {
+    if let Some(instruments) = INSTRUMENTS.get() {
+        instruments.fail2ban_connection_errors.add(1, &[]);
+    }
+}
+
+/// A statement was run by the database, or failed with the given kind of error.
+pub fn db_operation(
+    operation: &'static str,
+    collection: &'static str,
+    seconds: f64,
+    error_type: Option<&'static str>,
+) {
+    let Some(instruments) = INSTRUMENTS.get() else { return };
+    let mut attributes = vec![
+        KeyValue::new("db.system.name", "sqlite"),
+        KeyValue::new("db.operation.name", operation),
+        KeyValue::new("db.collection.name", collection),
+    ];
+    attributes.extend(error_type.map(|error| KeyValue::new("error.type", error)));
+    instruments.db_operation_duration.record(seconds, &attributes);
+}
+
+/// How many bans and jails there are; nothing while fail2ban is unreachable.
+pub fn set_counts(counts: Option<(usize, usize)>) {
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let (bans, jails) = counts.map_or((-1, -1), |(bans, jails)| (number(bans), number(jails)));
+    BANS.store(bans, Ordering::Relaxed);
+    JAILS.store(jails, Ordering::Relaxed);
+}

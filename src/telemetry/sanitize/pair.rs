@@ -1,0 +1,255 @@
+//! `key=value`, `key: value`, `"key": "value"`, `--key value`, `<key>value</key>` and headers.
+
+use super::flat::{Found, Replacement};
+use super::keys::{self, Class};
+use super::rule::Rule;
+use super::scan::Hit;
+use super::value::{
+    backslashes_at, backslashes_before, bare_end, container_end, is_masked, is_plain, is_quote,
+    is_space, line_end, quote_at, quoted_end, starts_pair,
+};
+
+/// Types that wrap a value where Rust prints one; they stay.
+const WRAPPERS: [&[u8]; 5] = [b"Some(", b"Ok(", b"Secret(", b"SecretString(", b"String("];
+
+/// Authorization schemes that are followed by one word; behind any other the line goes.
+const ONE_WORD_SCHEMES: [&str; 8] =
+    ["bearer", "basic", "token", "apikey", "api-key", "negotiate", "ntlm", "jwt"];
+
+/// A weak key with fewer digits is a count (`pass=12`).
+const MIN_WEAK_DIGITS: usize = 6;
+
+/// Finds pairs and remembers the last key, as one key can have many hits (`token_token_token`).
+#[derive(Default)]
+pub(super) struct Pairs {
+    key_end: usize,
+}
+
+impl Pairs {
+    /// The pair whose key contains the hit, if that key names a secret.
+    pub(super) fn find(&mut self, text: &str, hit: &Hit, floor: usize) -> Option<Found> {
+        if hit.start < self.key_end {
+            return None;
+        }
+        let bytes = text.as_bytes();
+        let key = key_around(bytes, hit, floor.max(self.key_end));
+        self.key_end = key.end;
+        // Looked at first, as it is cheap: most words that look like a key have no value.
+        let place = place_of_value(bytes, &key)?;
+        let class = keys::classify(&text[key.start..key.end])?;
+        if class.weak && !(place.assigned || key.quote.is_some()) {
+            return None;
+        }
+        read_value(text, &key, class, &place)
+    }
+}
+
+/// A key in a text.
+struct Key {
+    start: usize,
+    end: usize,
+    /// The quote behind the key and how many backslashes stand before it.
+    quote: Option<(u8, usize)>,
+    /// The same for a quote right before the key.
+    opening: Option<(u8, usize)>,
+}
+
+fn key_around(bytes: &[u8], hit: &Hit, floor: usize) -> Key {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let left = bytes[floor..hit.start].iter().rev().take_while(|byte| part(byte)).count();
+    let mut start = hit.start - left;
+    // The letter of an escaped end of line is no part of the key behind it.
+    let escaped = start > floor && bytes[start - 1] == b'\\';
+    if escaped && left > 0 && matches!(bytes[start], b'n' | b'r' | b't') {
+        start += 1;
+    }
+    if left == 0 && start >= floor + 4 && bytes[start - 4..start].eq_ignore_ascii_case(b"api ") {
+        start -= 4;
+    }
+    let end = hit.start + bytes[hit.start..].iter().take_while(|byte| part(byte)).count();
+    let opening = (start > floor && is_quote(bytes[start - 1]))
+        .then(|| (bytes[start - 1], backslashes_before(bytes, start - 1, floor)));
+    Key { start, end, quote: quote_at(bytes, end), opening }
+}
+
+/// Where a value stands.
+struct Place {
+    start: usize,
+    /// The pair is joined by `=` and not by a colon or a space.
+    assigned: bool,
+    /// The value is the text of an element of XML.
+    element: bool,
+}
+
+/// What joins key and value, and where the value starts.
+fn place_of_value(bytes: &[u8], key: &Key) -> Option<Place> {
+    let opened = key.start > 0 && bytes[key.start - 1] == b'<';
+    if opened && bytes.get(key.end) == Some(&b'>') {
+        return Some(Place { start: key.end + 1, assigned: true, element: true });
+    }
+    let mut at = key.end + key.quote.map_or(0, |(_, backslashes)| backslashes + 1);
+    if bytes.get(at) == Some(&b']') {
+        at += 1;
+    }
+    let blank = skip_blanks(bytes, at);
+    let option = bytes[key.start..].starts_with(b"--") && key.quote.is_none();
+    let (after, assigned) = match bytes.get(blank)? {
+        b'=' => (blank + run_of_equals(&bytes[blank..]), true),
+        b':' => match bytes.get(blank + 1) {
+            Some(b':') => return None,
+            Some(b'/') if bytes.get(blank + 2) == Some(&b'/') => return None,
+            Some(b'=') => (blank + 2, true),
+            _ => (blank + 1, false),
+        },
+        b'%' if bytes[blank..].len() > 3
+            && bytes[blank..blank + 3].eq_ignore_ascii_case(b"%3d") =>
+        {
+            (blank + 3, true)
+        }
+        b'-' => return None,
+        _ if option && blank > at => (blank, true),
+        _ => return None,
+    };
+    let start = skip_blanks(bytes, after);
+    // What stands behind a gap may be the next pair, and this value empty.
+    if assigned && start > after && starts_pair(bytes, start, b"&") {
+        return None;
+    }
+    Some(Place { start, assigned, element: false })
+}
+
+fn skip_blanks(bytes: &[u8], at: usize) -> usize {
+    at + bytes[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+}
+
+/// `=`, `==` and `=>`.
+fn run_of_equals(bytes: &[u8]) -> usize {
+    let run = bytes.iter().take_while(|byte| **byte == b'=').count();
+    run + usize::from(bytes.get(run) == Some(&b'>'))
+}
+
+fn read_value(text: &str, key: &Key, class: Class, place: &Place) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let rule = class.rule;
+    if place.element {
+        let len = memchr::memchr(b'<', &bytes[place.start..])?;
+        return judge(text, place.start, place.start + len, Replacement::Mask, class);
+    }
+    let inner = inside_wrapper(bytes, place.start);
+    if let Some((quote, backslashes)) = quote_at(bytes, inner) {
+        let start = inner + backslashes + 1;
+        let end = quoted_end(bytes, start, quote, backslashes);
+        if end > start {
+            return judge(text, start, end, Replacement::Mask, class);
+        }
+        // Two quotes are an empty value, or the doubled quote of CSV before a full one.
+        let doubled = quote == b'"' && quote_at(bytes, start) == Some((quote, backslashes));
+        let start = start + backslashes + 1;
+        if !doubled || bare_end(bytes, start) == start {
+            return None;
+        }
+        let end = quoted_end(bytes, start, quote, backslashes);
+        return judge(text, start, end, Replacement::Mask, class);
+    }
+    if key.quote.is_none() {
+        match rule {
+            Rule::Authorization => return authorization(text, key, place.start),
+            Rule::Cookie if !place.assigned => {
+                let end = header_end(bytes, place.start, key.opening);
+                return judge(text, place.start, end, Replacement::Mask, class);
+            }
+            _ => {}
+        }
+    }
+    let bare = bare_end(bytes, place.start);
+    if is_masked(&text[place.start..bare]) {
+        return judge(text, place.start, bare, Replacement::Kept, class);
+    }
+    let end = match bytes.get(place.start)? {
+        b'[' | b'{' => container_end(bytes, place.start, key.quote.is_none()),
+        _ => bare,
+    };
+    if text[place.start..].starts_with("/") && matches!(&text[key.start..key.end], "PWD" | "OLDPWD")
+    {
+        return None;
+    }
+    let with = match key.quote {
+        Some((quote, backslashes)) => Replacement::Quoted(quote, backslashes),
+        None => Replacement::Mask,
+    };
+    judge(text, place.start, end, with, class)
+}
+
+/// Leaves out what is empty or no secret, and keeps what is masked already.
+fn judge(text: &str, start: usize, end: usize, with: Replacement, class: Class) -> Option<Found> {
+    let value = &text[start..end];
+    let rule = class.rule;
+    if is_masked(value) {
+        return Some(Found { start, end, with: Replacement::Kept, rule });
+    }
+    let count = class.weak
+        && value.len() < MIN_WEAK_DIGITS
+        && value.bytes().all(|byte| byte.is_ascii_digit());
+    // Mail servers write the ids of their connections so (`session=<LgDINsQCkttV>`).
+    let connection = class.weak && value.starts_with('<');
+    let harmless = value.is_empty() || count || connection || is_plain(value);
+    (!harmless).then_some(Found { start, end, with, rule })
+}
+
+/// Steps into `Some(` before a quote and over the letter of `b'…'`.
+fn inside_wrapper(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while let Some(wrapper) = WRAPPERS.iter().find(|wrapper| bytes[at..].starts_with(wrapper)) {
+        at += wrapper.len();
+    }
+    if let Some(b'b' | b'u' | b'r') = bytes.get(at)
+        && quote_at(bytes, at + 1).is_some()
+    {
+        at += 1;
+    }
+    if quote_at(bytes, at).is_some() { at } else { start }
+}
+
+/// `Bearer X`, `Basic X`: scheme and credentials; behind an unknown scheme the rest of the line.
+fn authorization(text: &str, key: &Key, start: usize) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let first_end = bare_end(bytes, start);
+    let scheme = text[start..first_end].to_ascii_lowercase();
+    let second = skip_blanks(bytes, first_end);
+    let alone = second == first_end || second >= bytes.len() || is_space(bytes[second]);
+    let end = if alone || is_masked(&scheme) {
+        first_end
+    } else if ONE_WORD_SCHEMES.contains(&scheme.as_str()) {
+        bare_end(bytes, second)
+    } else {
+        header_end(bytes, start, key.opening).max(first_end)
+    };
+    let class = Class { rule: Rule::Authorization, weak: false };
+    judge(text, start, end, Replacement::Mask, class)
+}
+
+/// Where a header ends: with its line, or with the quotes that the whole header stands in.
+fn header_end(bytes: &[u8], start: usize, opening: Option<(u8, usize)>) -> usize {
+    let quoted = opening.map(|(quote, backslashes)| quoted_end(bytes, start, quote, backslashes));
+    let limit = line_end(&bytes[..quoted.unwrap_or(bytes.len())], start);
+    let mut at = start;
+    while let Some(found) = memchr::memchr(b'\\', &bytes[at..limit]) {
+        let run_start = at + found;
+        at = (run_start + backslashes_at(bytes, run_start)).min(limit);
+        if matches!(bytes.get(at), Some(b'n' | b'r')) {
+            return run_start;
+        }
+    }
+    limit
+}
+
+/// Writes the mask in quotes.
+pub(super) fn push_quoted(output: &mut String, quote: u8, backslashes: usize) {
+    for (index, part) in ["", super::MASK, ""].into_iter().enumerate() {
+        output.push_str(part);
+        if index < 2 {
+            output.extend(std::iter::repeat_n('\\', backslashes));
+            output.push(char::from(quote));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Hostile texts cost no more per byte than ordinary ones.
+
+use std::time::{Duration, Instant};
+
+use super::super::sanitize_for_logging;
+
+/// Long enough for a quadratic step to take seconds, short enough to try many texts.
+const LARGE_BYTES: usize = 128 << 10;
+const HUGE_BYTES: usize = 1 << 20;
+
+/// More than ten times of what a linear pass takes, without optimisation, on a busy machine.
+const LARGE_LIMIT: Duration = Duration::from_secs(1);
+const HUGE_LIMIT: Duration = Duration::from_secs(5);
+
+/// Sanitizes a text made of one unit and asserts that it took no longer than `limit`.
+fn assert_fast(unit: &str, text: &str, limit: Duration) {
+    let started = Instant::now();
+    let _ = sanitize_for_logging(text);
+    let elapsed = started.elapsed();
+    assert!(elapsed < limit, "{unit:?} took {elapsed:?}");
+}
+
+#[test]
+fn a_hostile_mebibyte_finishes() {
+    for unit in ["token=token=", "-----BEGIN ", "://", "\"", "eyJ", "token", "x"] {
+        assert_fast(unit, &unit.repeat(HUGE_BYTES / unit.len()), HUGE_LIMIT);
+    }
+}
+
+#[test]
+fn many_hostile_texts_finish() {
+    let units = [
+        "token=token=",
+        "token",
+        "token=",
+        "token={",
+        "token={ ",
+        "token:[\"",
+        "token=\"",
+        "token='",
+        "token=\\\"",
+        "token=\\",
+        "token=)",
+        "token=,",
+        "token=,a",
+        "token=%26a",
+        "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----\"",
+        "-----BEGIN PRIVATE KEY-----\",\"",
+        "-----END ",
+        "-----BEGIN PRIVATE KEY-----\"-----END ",
+        "://",
+        "x://a:",
+        "x://a:b/",
+        "x://a:b@",
+        "x://a@",
+        "\"",
+        "'",
+        "\\",
+        "\\\"",
+        "eyJ",
+        "eyJa.",
+        "eyJaaaaa.",
+        "_eyJ",
+        "AKIA",
+        "AKIAA",
+        "Bearer ",
+        "bearer a",
+        "Authorization: ",
+        "Authorization: a b",
+        "'Authorization: a b ",
+        "Cookie:",
+        "Cookie: \\",
+        "Cookie: \"",
+        "<token>",
+        "\"token\":[",
+        "\"token\":{\"",
+        "\"token\":\"",
+        "--token ",
+        "--token -",
+        "token=[a] ",
+        "token={} ",
+        "'Authorization: a b\n",
+        "\"Cookie: a\n",
+        "\"token\":[] ",
+        "key",
+        "api key",
+        "pass.",
+        "Some(",
+        "token=Some(",
+        "token=,\"",
+        "token=\t",
+        "\"token\" ",
+    ];
+    for unit in units {
+        let text = unit.repeat(LARGE_BYTES / unit.len());
+        assert_fast(unit, &text, LARGE_LIMIT);
+        assert_fast(unit, &format!("token={text}"), LARGE_LIMIT);
+        assert_fast(unit, &serde_json::Value::from(text).to_string(), LARGE_LIMIT);
+    }
+}
