@@ -1,0 +1,47 @@
+//! The set-up code: proof that whoever makes the first account can read the server's files.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+
+use super::tokens::{self, TokenHash};
+
+const FILE_NAME: &str = "setup-code";
+
+/// The file that holds the code while there is no account.
+#[derive(Debug)]
+pub(crate) struct SetupCode {
+    path: PathBuf,
+}
+
+impl SetupCode {
+    pub(crate) fn in_folder(folder: PathBuf) -> Self {
+        Self { path: folder.join(FILE_NAME) }
+    }
+
+    /// Writes a new code, readable by its owner only; an older one stops to work.
+    pub(super) fn write(&self) -> io::Result<PathBuf> {
+        self.remove();
+        let code = tokens::random().map_err(io::Error::other)?;
+        let mut file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path)?;
+        writeln!(file, "{}", code.expose())?;
+        Ok(self.path.clone())
+    }
+
+    /// The code, for `bangui admin setup-code`.
+    pub(crate) fn read(&self) -> io::Result<String> {
+        Ok(fs::read_to_string(&self.path)?.trim().to_owned())
+    }
+
+    pub(super) fn fits(&self, code: &str) -> bool {
+        // Hashes are compared, so that time tells nothing of the code.
+        self.read().is_ok_and(|own| !own.is_empty() && TokenHash::of(&own) == TokenHash::of(code))
+    }
+
+    pub(super) fn remove(&self) {
+        // A file that is not there is as good as one removed.
+        let _ = fs::remove_file(&self.path);
+    }
+}

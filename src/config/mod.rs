@@ -1,0 +1,367 @@
+//! The settings of the service: read once from the environment, validated whole, then immutable.
+//!
+//! `docs/CONFIGURATION.md` lists every variable. A wrong one stops the start with exit code 78
+//! and one line for each problem.
+
+mod environment;
+mod export;
+mod print;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+pub use environment::{Environment, Problem};
+pub use export::{Export, Protocol};
+
+use crate::domain::Secret;
+
+/// How detailed the log is, from most to least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// Everything, libraries' inner steps too.
+    Trace,
+    /// Verbose diagnostics.
+    Debug,
+    /// Operational events.
+    Info,
+    /// Recoverable trouble.
+    Warning,
+    /// Failures that cost functionality.
+    Error,
+    /// Failures of the system.
+    Critical,
+}
+
+/// How much of a client's address the log may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientIpLogging {
+    /// The whole address.
+    Full,
+    /// The /24 or /48 network.
+    Truncated,
+    /// Nothing, except in security events.
+    None,
+}
+
+/// What an API token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Look.
+    Read,
+    /// Look and change.
+    Write,
+}
+
+/// The bearer token of the JSON API.
+#[derive(Debug, Clone)]
+pub struct ApiToken {
+    /// The token itself.
+    pub token: Secret<String>,
+    /// What it allows.
+    pub scope: Scope,
+}
+
+/// What the log shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Log {
+    /// The least severe level that is written.
+    pub level: LogLevel,
+    /// Whether libraries are held at warning.
+    pub suppress_third_party: bool,
+}
+
+/// All settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Whether browsers reach us over https (by `BANGUI_PUBLIC_URL`).
+    pub https: bool,
+    /// Peers whose forwarding headers are believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Where state is kept.
+    pub data_dir: PathBuf,
+    /// The SQLite file.
+    pub database_path: PathBuf,
+    /// fail2ban's socket.
+    pub fail2ban_socket: PathBuf,
+    /// Password of the first account.
+    pub admin_password: Option<Secret<String>>,
+    /// Token of programs.
+    pub api_token: Option<ApiToken>,
+    /// The log.
+    pub log: Log,
+    /// How client addresses appear in the log.
+    pub log_client_ip: ClientIpLogging,
+    /// What telemetry leaves, and where to.
+    pub export: Export,
+    /// What `GET /metrics` passes through.
+    pub metrics_upstream_url: String,
+    /// Jaeger's query API, for the trace view.
+    pub jaeger_query_url: Option<String>,
+    /// Jaeger's own page, for links.
+    pub jaeger_ui_url: Option<String>,
+    /// Variables that start with `BANGUI_` and mean nothing to us.
+    pub unknown: Vec<String>,
+}
+
+const DEFAULT_FAIL2BAN_SOCKET: &str = "/var/run/fail2ban/fail2ban.sock";
+const DEFAULT_METRICS_UPSTREAM: &str = "http://127.0.0.1:8889/metrics";
+/// Shorter passwords fall to a patient guesser despite the sign-in limits.
+pub const PASSWORD_MIN_LENGTH: usize = 8;
+/// A longer password is refused before it is hashed.
+pub const PASSWORD_MAX_BYTES: usize = 1024;
+const API_TOKEN_MIN_LENGTH: usize = 16;
+
+impl Settings {
+    /// Reads all settings, or tells everything that is wrong with them.
+    pub fn read(mut env: Environment) -> Result<Self, Vec<Problem>> {
+        let data_dir = PathBuf::from(env.text("BANGUI_DATA_DIR").unwrap_or("./data".into()));
+        let settings = Self {
+            listen: env.parse("BANGUI_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8000))),
+            https: public_url_is_https(&mut env),
+            trusted_proxies: trusted_proxies(&mut env),
+            database_path: database_path(&mut env, &data_dir),
+            data_dir,
+            fail2ban_socket: env.parse("BANGUI_FAIL2BAN_SOCKET", DEFAULT_FAIL2BAN_SOCKET.into()),
+            admin_password: admin_password(&mut env),
+            api_token: api_token(&mut env),
+            log: Log {
+                level: env.parse("BANGUI_LOG_LEVEL", LogLevel::Info),
+                suppress_third_party: env.boolean("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", true),
+            },
+            log_client_ip: env.choice(
+                "BANGUI_LOG_CLIENT_IP",
+                ClientIpLogging::Full,
+                &[
+                    ("full", ClientIpLogging::Full),
+                    ("truncated", ClientIpLogging::Truncated),
+                    ("none", ClientIpLogging::None),
+                ],
+            ),
+            export: Export::read(&mut env),
+            metrics_upstream_url: neighbour_url(&mut env, "BANGUI_METRICS_UPSTREAM_URL")
+                .unwrap_or_else(|| DEFAULT_METRICS_UPSTREAM.into()),
+            jaeger_query_url: neighbour_url(&mut env, "BANGUI_JAEGER_QUERY_URL"),
+            jaeger_ui_url: page_url(&mut env, "BANGUI_JAEGER_UI_URL"),
+            unknown: unknown_names(&env),
+        };
+        refuse_what_is_not_served(&mut env);
+        let problems = env.into_problems();
+        if problems.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text.to_ascii_lowercase().as_str() {
+            "trace" => Self::Trace,
+            "debug" => Self::Debug,
+            "info" => Self::Info,
+            "warning" | "warn" => Self::Warning,
+            "error" => Self::Error,
+            "critical" => Self::Critical,
+            _ => return Err("must be one of trace, debug, info, warning, error, critical"),
+        })
+    }
+}
+
+fn public_url_is_https(env: &mut Environment) -> bool {
+    const NAME: &str = "BANGUI_PUBLIC_URL";
+    let Some(uri) = env.optional::<http::Uri>(NAME) else { return false };
+    match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => false,
+        _ => {
+            env.problem(NAME, "must start with http:// or https://");
+            false
+        }
+    }
+}
+
+fn trusted_proxies(env: &mut Environment) -> Vec<IpAddr> {
+    const NAME: &str = "BANGUI_TRUSTED_PROXIES";
+    let list = env.text(NAME).unwrap_or_default();
+    let mut proxies = Vec::new();
+    for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
+        match item.parse() {
+            Ok(address) => proxies.push(address),
+            Err(_) => env.problem(NAME, format!("{item:?} is not an IP address")),
+        }
+    }
+    proxies
+}
+
+fn database_path(env: &mut Environment, data_dir: &std::path::Path) -> PathBuf {
+    const NAME: &str = "BANGUI_DATABASE_URL";
+    let Some(url) = env.text(NAME) else { return data_dir.join("bangui.db") };
+    match url.strip_prefix("sqlite://") {
+        Some(path) if !path.is_empty() => PathBuf::from(path),
+        _ => {
+            env.problem(NAME, "must be sqlite:// followed by a path; this version knows no other");
+            PathBuf::new()
+        }
+    }
+}
+
+fn admin_password(env: &mut Environment) -> Option<Secret<String>> {
+    let password = env.secret("BANGUI_ADMIN_PASSWORD")?;
+    let text = password.expose();
+    if text.chars().count() < PASSWORD_MIN_LENGTH || text.len() > PASSWORD_MAX_BYTES {
+        let reason = format!("must have {PASSWORD_MIN_LENGTH} to {PASSWORD_MAX_BYTES} characters");
+        env.problem("BANGUI_ADMIN_PASSWORD", reason);
+    }
+    Some(password)
+}
+
+fn api_token(env: &mut Environment) -> Option<ApiToken> {
+    let choices = [("read", Scope::Read), ("write", Scope::Write)];
+    let scope = env.choice("BANGUI_API_TOKEN_SCOPE", Scope::Read, &choices);
+    let token = env.secret("BANGUI_API_TOKEN")?;
+    if token.expose().len() < API_TOKEN_MIN_LENGTH {
+        let reason = format!("must have at least {API_TOKEN_MIN_LENGTH} characters");
+        env.problem("BANGUI_API_TOKEN", reason);
+    }
+    Some(ApiToken { token, scope })
+}
+
+/// A neighbour that we ask ourselves, without TLS: it is on this host or network.
+fn neighbour_url(env: &mut Environment, name: &str) -> Option<String> {
+    url(env, name, &["http"])
+}
+
+/// A page that browsers are sent to.
+fn page_url(env: &mut Environment, name: &str) -> Option<String> {
+    url(env, name, &["http", "https"])
+}
+
+fn url(env: &mut Environment, name: &str, schemes: &[&str]) -> Option<String> {
+    let uri: http::Uri = env.optional(name)?;
+    let is_allowed = uri.scheme_str().is_some_and(|scheme| schemes.contains(&scheme));
+    // Credentials would end up in spans and on the page.
+    let has_credentials = uri.authority().is_some_and(|it| it.as_str().contains('@'));
+    if is_allowed && !has_credentials {
+        return Some(uri.to_string().trim_end_matches('/').to_owned());
+    }
+    let schemes = schemes.join(":// or ");
+    env.problem(name, format!("must be an {schemes}:// address without credentials"));
+    None
+}
+
+/// A setting that a user relies on for safety must not be ignored in silence.
+fn refuse_what_is_not_served(env: &mut Environment) {
+    for name in ["BANGUI_TLS_CERT_FILE", "BANGUI_TLS_KEY_FILE"] {
+        if env.text(name).is_some() {
+            env.problem(name, "TLS is not served by this version; put a TLS proxy in front");
+        }
+    }
+}
+
+/// Names outside the process's own list that the collector reads from the same environment.
+const COLLECTOR_PREFIXES: [&str; 8] = [
+    "BANGUI_EXTERNAL_LOGGING_",
+    "BANGUI_DATADOG_",
+    "BANGUI_PAPERTRAIL_",
+    "BANGUI_ELASTICSEARCH_",
+    "BANGUI_SPLUNK_",
+    "BANGUI_CLOUDWATCH_",
+    "BANGUI_OTLP_",
+    "BANGUI_NEWRELIC_",
+];
+
+const KNOWN_NAMES: [&str; 21] = [
+    "BANGUI_LISTEN",
+    "BANGUI_PUBLIC_URL",
+    "BANGUI_TLS_CERT_FILE",
+    "BANGUI_TLS_KEY_FILE",
+    "BANGUI_TRUSTED_PROXIES",
+    "BANGUI_DATA_DIR",
+    "BANGUI_DATABASE_URL",
+    "BANGUI_FAIL2BAN_SOCKET",
+    "BANGUI_ADMIN_PASSWORD",
+    "BANGUI_ADMIN_PASSWORD_FILE",
+    "BANGUI_API_TOKEN",
+    "BANGUI_API_TOKEN_FILE",
+    "BANGUI_API_TOKEN_SCOPE",
+    "BANGUI_LOG_LEVEL",
+    "BANGUI_SUPPRESS_THIRD_PARTY_LOGS",
+    "BANGUI_LOG_CLIENT_IP",
+    "BANGUI_METRICS_ENABLED",
+    "BANGUI_METRICS_PROVIDER",
+    "BANGUI_METRICS_UPSTREAM_URL",
+    "BANGUI_JAEGER_QUERY_URL",
+    "BANGUI_JAEGER_UI_URL",
+];
+
+fn unknown_names(env: &Environment) -> Vec<String> {
+    let known = |name: &str| {
+        KNOWN_NAMES.contains(&name)
+            || name == "BANGUI_SCHEDULER_LEASE_SECONDS"
+            || COLLECTOR_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    };
+    env.names_with_prefix("BANGUI_").filter(|name| !known(name)).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(pairs: &[(&str, &str)]) -> Vec<String> {
+        match Settings::read(Environment::from_pairs(pairs.iter().copied())) {
+            Ok(_) => vec![],
+            Err(problems) => problems.into_iter().map(|problem| problem.to_string()).collect(),
+        }
+    }
+
+    #[test]
+    fn an_empty_environment_gives_the_documented_defaults() {
+        let settings = Settings::read(Environment::default()).unwrap();
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
+        assert_eq!(settings.database_path, PathBuf::from("./data/bangui.db"));
+        assert_eq!(settings.fail2ban_socket, PathBuf::from(DEFAULT_FAIL2BAN_SOCKET));
+        assert_eq!(settings.log.level, LogLevel::Info);
+        assert!(!settings.export.is_on());
+    }
+
+    #[test]
+    fn an_empty_value_means_unset() {
+        assert_eq!(problems(&[("BANGUI_LISTEN", ""), ("BANGUI_LOG_LEVEL", "")]), [""; 0]);
+    }
+
+    #[test]
+    fn every_problem_is_told_in_one_run_and_no_secret_is_repeated() {
+        let found = problems(&[
+            ("BANGUI_LISTEN", "nowhere"),
+            ("BANGUI_LOG_LEVEL", "loud"),
+            ("BANGUI_ADMIN_PASSWORD", "hunt2"),
+            ("BANGUI_DATABASE_URL", "postgres://u:hunt2@h/db"),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon"),
+        ]);
+        assert_eq!(found.len(), 5, "{found:?}");
+        assert!(found.iter().all(|line| !line.contains("hunt2")), "{found:?}");
+        assert!(found[0].starts_with("BANGUI_LISTEN: "), "{found:?}");
+    }
+
+    #[test]
+    fn unknown_names_are_noted_but_not_refused() {
+        let env = Environment::from_pairs([
+            ("BANGUI_PORT", "tcp://10.0.0.1:8000"),
+            ("BANGUI_DATADOG_API_KEY", "k"),
+        ]);
+        assert_eq!(Settings::read(env).unwrap().unknown, ["BANGUI_PORT"]);
+    }
+
+    #[test]
+    fn a_secret_comes_from_its_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "correct horse\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        let env = Environment::from_pairs([("BANGUI_ADMIN_PASSWORD_FILE", path)]);
+        let settings = Settings::read(env).unwrap();
+        assert_eq!(settings.admin_password.unwrap().expose(), "correct horse");
+        assert_eq!(problems(&[("BANGUI_ADMIN_PASSWORD_FILE", "/no/such/file")]).len(), 1);
+    }
+}

@@ -1,0 +1,67 @@
+//! `bangui config`: the effective settings as text, one `NAME=value` a line, secrets masked.
+
+use std::fmt::{Display, Formatter, Result};
+
+use super::{ClientIpLogging, LogLevel, Scope, Settings};
+
+impl Display for Settings {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let unset = || "(unset)".to_owned();
+        let protocol = |protocol: Option<super::Protocol>| match protocol {
+            Some(protocol) => protocol.as_str().to_owned(),
+            None => "off".to_owned(),
+        };
+        let masked = |is_set: bool| if is_set { "***".to_owned() } else { unset() };
+        let proxies: Vec<_> = self.trusted_proxies.iter().map(ToString::to_string).collect();
+        let scope = match self.api_token.as_ref().map(|token| token.scope) {
+            Some(Scope::Write) => "write",
+            Some(Scope::Read) | None => "read",
+        };
+        let lines = [
+            ("BANGUI_LISTEN", self.listen.to_string()),
+            ("BANGUI_TRUSTED_PROXIES", proxies.join(",")),
+            ("BANGUI_DATA_DIR", self.data_dir.display().to_string()),
+            ("BANGUI_DATABASE_URL", format!("sqlite://{}", self.database_path.display())),
+            ("BANGUI_FAIL2BAN_SOCKET", self.fail2ban_socket.display().to_string()),
+            ("BANGUI_ADMIN_PASSWORD", masked(self.admin_password.is_some())),
+            ("BANGUI_API_TOKEN", masked(self.api_token.is_some())),
+            ("BANGUI_API_TOKEN_SCOPE", scope.to_owned()),
+            ("BANGUI_LOG_LEVEL", self.log.level.as_str().to_owned()),
+            ("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", self.log.suppress_third_party.to_string()),
+            ("BANGUI_LOG_CLIENT_IP", self.log_client_ip.as_str().to_owned()),
+            ("BANGUI_METRICS_UPSTREAM_URL", self.metrics_upstream_url.clone()),
+            ("BANGUI_JAEGER_QUERY_URL", self.jaeger_query_url.clone().unwrap_or_else(unset)),
+            ("BANGUI_JAEGER_UI_URL", self.jaeger_ui_url.clone().unwrap_or_else(unset)),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", self.export.endpoint.clone().unwrap_or_else(unset)),
+            ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocol(self.export.traces)),
+            ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", protocol(self.export.metrics)),
+            ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", protocol(self.export.logs)),
+        ];
+        lines.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))
+    }
+}
+
+impl LogLevel {
+    /// The level's name in the log record.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl ClientIpLogging {
+    /// The word that chooses it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Truncated => "truncated",
+            Self::None => "none",
+        }
+    }
+}

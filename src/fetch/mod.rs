@@ -1,0 +1,100 @@
+//! Fetches a document over http from a neighbour (the collector, Jaeger), within limits.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::time::timeout;
+use tracing::Instrument as _;
+use tracing::field;
+
+type HttpClient = Client<HttpConnector, Empty<Bytes>>;
+
+/// Connections are kept for the next question.
+static CLIENT: LazyLock<HttpClient> =
+    LazyLock::new(|| Client::builder(TokioExecutor::new()).build_http());
+
+/// Why there is no answer. The texts are made to be shown to an operator.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address is none.
+    #[error("the address is not valid")]
+    Address,
+    /// Nobody answers there.
+    #[error("nobody answers there")]
+    Unreachable,
+    /// No whole answer came in time.
+    #[error("no answer within {} s", .0.as_secs())]
+    Timeout(Duration),
+    /// The answer is larger than it may be.
+    #[error("the answer is larger than {0} bytes")]
+    TooLarge(usize),
+    /// The connection broke in the middle.
+    #[error("the answer was cut off")]
+    Broken,
+}
+
+impl Error {
+    /// A word for spans.
+    fn error_type(&self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Unreachable => "unreachable",
+            Self::Timeout(_) => "timeout",
+            Self::TooLarge(_) => "too_large",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// `GET`s a document. The wait covers connecting, head and body.
+pub async fn get(url: &str, wait: Duration, max_bytes: usize) -> Result<Answer, Error> {
+    let request = Request::get(url).body(Empty::new()).map_err(|_| Error::Address)?;
+    let host = request.uri().host().unwrap_or_default().to_owned();
+    let span = tracing::info_span!(
+        "fetch",
+        otel.name = "GET",
+        otel.kind = "client",
+        http.request.method = "GET",
+        server.address = host,
+        server.port = request.uri().port_u16().map(i64::from),
+        http.response.status_code = field::Empty,
+        otel.status_code = field::Empty,
+        error.type = field::Empty,
+    );
+    let answer = async {
+        let response = CLIENT.request(request).await.map_err(|_| Error::Unreachable)?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), max_bytes).collect().await;
+        let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+            true => Error::TooLarge(max_bytes),
+            false => Error::Broken,
+        })?;
+        Ok(Answer { status, body: body.to_bytes() })
+    };
+    let result = timeout(wait, answer.instrument(span.clone())).await;
+    let result = result.unwrap_or(Err(Error::Timeout(wait)));
+    match &result {
+        Ok(answer) => {
+            span.record("http.response.status_code", i64::from(answer.status.as_u16()));
+        }
+        Err(error) => {
+            span.record("otel.status_code", "ERROR").record("error.type", error.error_type());
+        }
+    }
+    result
+}

@@ -1,0 +1,216 @@
+//! Accounts and their sessions.
+
+use sqlx::Row as _;
+
+use super::{Error, Store};
+
+/// Sessions per account; the oldest end when another begins.
+const SESSIONS_PER_ACCOUNT_MAX: i64 = 20;
+
+/// One account.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Row id.
+    pub id: i64,
+    /// Name to sign in with.
+    pub username: String,
+    /// PHC string of the password.
+    pub password_hash: String,
+}
+
+/// A session to be stored.
+#[derive(Debug)]
+pub struct NewSession<'a> {
+    /// SHA-256 of the token.
+    pub token_hash: &'a [u8],
+    /// Whose session it is.
+    pub account_id: i64,
+    /// Unix seconds.
+    pub created_at: i64,
+    /// Unix seconds.
+    pub expires_at: i64,
+    /// Where it was opened from.
+    pub client_ip: &'a str,
+}
+
+/// A session that was found and has not expired.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The account's name.
+    pub username: String,
+    /// Unix seconds.
+    pub expires_at: i64,
+}
+
+impl Store {
+    /// Whether the first account was made.
+    pub async fn has_accounts(&self) -> Result<bool, Error> {
+        let query = sqlx::query("SELECT 1 FROM accounts LIMIT 1").fetch_optional(&self.pool);
+        Ok(self.run("SELECT", "accounts", query).await?.is_some())
+    }
+
+    /// Makes the first account; false when there is one already.
+    pub async fn create_first_account(
+        &self,
+        username: &str,
+        password_hash: &str,
+        created_at: i64,
+    ) -> Result<bool, Error> {
+        let query = sqlx::query(
+            "INSERT INTO accounts (username, password_hash, created_at) \
+             SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM accounts)",
+        )
+        .bind(username)
+        .bind(password_hash)
+        .bind(created_at)
+        .execute(&self.pool);
+        Ok(self.run("INSERT", "accounts", query).await?.rows_affected() == 1)
+    }
+
+    /// The account of a name.
+    pub async fn find_account(&self, username: &str) -> Result<Option<Account>, Error> {
+        let query =
+            sqlx::query("SELECT id, username, password_hash FROM accounts WHERE username = ?")
+                .bind(username)
+                .try_map(|row: sqlx::sqlite::SqliteRow| {
+                    Ok(Account {
+                        id: row.try_get(0)?,
+                        username: row.try_get(1)?,
+                        password_hash: row.try_get(2)?,
+                    })
+                })
+                .fetch_optional(&self.pool);
+        self.run("SELECT", "accounts", query).await
+    }
+
+    /// Gives an account a new password and ends all its sessions; false when there is none.
+    pub async fn reset_password(&self, username: &str, hash: &str) -> Result<bool, Error> {
+        self.run("UPDATE", "accounts", async {
+            // Together: a crash in between must not leave sessions of the old password.
+            let mut transaction = self.pool.begin().await?;
+            let changed = sqlx::query("UPDATE accounts SET password_hash = ? WHERE username = ?")
+                .bind(hash)
+                .bind(username)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query(
+                "DELETE FROM sessions WHERE account_id = \
+                 (SELECT id FROM accounts WHERE username = ?)",
+            )
+            .bind(username)
+            .execute(&mut *transaction)
+            .await?;
+            transaction.commit().await?;
+            Ok(changed.rows_affected() == 1)
+        })
+        .await
+    }
+
+    /// Stores a session and ends the account's oldest ones beyond the limit.
+    pub async fn create_session(&self, session: &NewSession<'_>) -> Result<(), Error> {
+        let query = sqlx::query(
+            "INSERT INTO sessions (token_hash, account_id, created_at, expires_at, client_ip) \
+             VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(session.token_hash)
+        .bind(session.account_id)
+        .bind(session.created_at)
+        .bind(session.expires_at)
+        .bind(session.client_ip)
+        .execute(&self.pool);
+        self.run("INSERT", "sessions", query).await?;
+        let query = sqlx::query(
+            "DELETE FROM sessions WHERE expires_at <= ? OR token_hash IN \
+             (SELECT token_hash FROM sessions WHERE account_id = ? \
+              ORDER BY created_at DESC LIMIT -1 OFFSET ?)",
+        )
+        .bind(session.created_at)
+        .bind(session.account_id)
+        .bind(SESSIONS_PER_ACCOUNT_MAX)
+        .execute(&self.pool);
+        self.run("DELETE", "sessions", query).await.map(drop)
+    }
+
+    /// The session of a token, unless it has expired.
+    pub async fn find_session(
+        &self,
+        token_hash: &[u8],
+        now: i64,
+    ) -> Result<Option<Session>, Error> {
+        let query = sqlx::query(
+            "SELECT accounts.username, sessions.expires_at FROM sessions \
+             JOIN accounts ON accounts.id = sessions.account_id \
+             WHERE token_hash = ? AND expires_at > ?",
+        )
+        .bind(token_hash)
+        .bind(now)
+        .try_map(|row: sqlx::sqlite::SqliteRow| {
+            Ok(Session { username: row.try_get(0)?, expires_at: row.try_get(1)? })
+        })
+        .fetch_optional(&self.pool);
+        self.run("SELECT", "sessions", query).await
+    }
+
+    /// Ends a session.
+    pub async fn delete_session(&self, token_hash: &[u8]) -> Result<(), Error> {
+        let query = sqlx::query("DELETE FROM sessions WHERE token_hash = ?")
+            .bind(token_hash)
+            .execute(&self.pool);
+        self.run("DELETE", "sessions", query).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::temporary;
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_first_account_is_made() {
+        let (_folder, store) = temporary().await;
+        assert!(store.create_first_account("admin", "a", 1).await.unwrap());
+        assert!(!store.create_first_account("other", "b", 1).await.unwrap());
+        assert_eq!(store.find_account("admin").await.unwrap().unwrap().password_hash, "a");
+        assert!(store.find_account("other").await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn sessions_expire_end_and_are_limited() {
+        let (_folder, store) = temporary().await;
+        store.create_first_account("admin", "a", 1).await.unwrap();
+        let account_id = store.find_account("admin").await.unwrap().unwrap().id;
+        for n in 0..=SESSIONS_PER_ACCOUNT_MAX {
+            let token_hash = [u8::try_from(n).unwrap(); 32];
+            let session = NewSession {
+                token_hash: &token_hash,
+                account_id,
+                created_at: 100 + n,
+                expires_at: 1000,
+                client_ip: "192.0.2.1",
+            };
+            store.create_session(&session).await.unwrap();
+        }
+        assert!(store.find_session(&[0; 32], 200).await.unwrap().is_none(), "the oldest ended");
+        assert!(store.find_session(&[1; 32], 200).await.unwrap().is_some());
+        assert!(store.find_session(&[1; 32], 1000).await.unwrap().is_none(), "expired");
+        store.delete_session(&[1; 32]).await.unwrap();
+        assert!(store.find_session(&[1; 32], 200).await.unwrap().is_none(), "ended");
+    }
+
+    #[tokio::test]
+    async fn a_new_password_ends_the_sessions() {
+        let (_folder, store) = temporary().await;
+        store.create_first_account("admin", "a", 1).await.unwrap();
+        let session = NewSession {
+            token_hash: &[7; 32],
+            account_id: 1,
+            created_at: 1,
+            expires_at: 1000,
+            client_ip: "192.0.2.1",
+        };
+        store.create_session(&session).await.unwrap();
+        assert!(store.reset_password("admin", "b").await.unwrap());
+        assert!(store.find_session(&[7; 32], 2).await.unwrap().is_none());
+        assert!(!store.reset_password("nobody", "b").await.unwrap());
+    }
+}

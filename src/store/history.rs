@@ -1,0 +1,194 @@
+//! Ban history: what was observed, and when it ended.
+
+use jiff::Timestamp;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::{Error, Store};
+use crate::domain::{Ban, HistoryEntry, JailName, Subject};
+
+/// A ban that history holds as not ended yet. Rows that no longer parse are passed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenBan {
+    /// The ban.
+    pub ban: Ban,
+    /// The operator's own words, if one banned it.
+    pub reason: Option<String>,
+}
+
+/// A ban to be written.
+#[derive(Debug, Clone)]
+pub struct RecordedBan<'a> {
+    /// The ban.
+    pub ban: &'a Ban,
+    /// `log`, `list` or `operator`.
+    pub source: &'static str,
+    /// The operator's own words.
+    pub reason: Option<&'a str>,
+    /// Trace id under which it was observed.
+    pub correlation_id: Option<&'a str>,
+}
+
+impl Store {
+    /// All bans that have not ended as far as history knows.
+    pub async fn open_bans(&self) -> Result<Vec<OpenBan>, Error> {
+        let query = sqlx::query(
+            "SELECT jail, ip, banned_at, expires_at, reason FROM bans WHERE unbanned_at IS NULL",
+        )
+        .try_map(|row: SqliteRow| {
+            let (jail, ip): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            let (banned_at, expires_at): (i64, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
+            Ok(open_ban(&jail, &ip, banned_at, expires_at, row.try_get(4)?))
+        })
+        .fetch_all(&self.pool);
+        Ok(self.run("SELECT", "bans", query).await?.into_iter().flatten().collect())
+    }
+
+    /// Writes bans that were observed together; one that is open already is brought up to date.
+    pub async fn record_bans(&self, bans: &[RecordedBan<'_>]) -> Result<(), Error> {
+        self.run("INSERT", "bans", async {
+            let mut transaction = self.pool.begin().await?;
+            for recorded in bans {
+                sqlx::query(
+                    "INSERT INTO bans \
+                     (jail, ip, banned_at, expires_at, source, reason, correlation_id) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?) \
+                     ON CONFLICT (jail, ip) WHERE unbanned_at IS NULL DO UPDATE SET \
+                     banned_at = excluded.banned_at, expires_at = excluded.expires_at, \
+                     reason = coalesce(excluded.reason, reason)",
+                )
+                .bind(recorded.ban.jail.as_str())
+                .bind(recorded.ban.ip.to_string())
+                .bind(recorded.ban.banned_at.as_second())
+                .bind(recorded.ban.expires_at.map(Timestamp::as_second))
+                .bind(recorded.source)
+                .bind(recorded.reason)
+                .bind(recorded.correlation_id)
+                .execute(&mut *transaction)
+                .await?;
+            }
+            transaction.commit().await
+        })
+        .await
+    }
+
+    /// Writes that bans have ended.
+    pub async fn close_bans(
+        &self,
+        ended: &[(JailName, Subject)],
+        unbanned_at: i64,
+        source: &'static str,
+    ) -> Result<(), Error> {
+        self.run("UPDATE", "bans", async {
+            let mut transaction = self.pool.begin().await?;
+            for (jail, ip) in ended {
+                sqlx::query(
+                    "UPDATE bans SET unbanned_at = ?, unban_source = ? \
+                     WHERE jail = ? AND ip = ? AND unbanned_at IS NULL",
+                )
+                .bind(unbanned_at)
+                .bind(source)
+                .bind(jail.as_str())
+                .bind(ip.to_string())
+                .execute(&mut *transaction)
+                .await?;
+            }
+            transaction.commit().await
+        })
+        .await
+    }
+
+    /// How many bans began since a time (unix seconds).
+    pub async fn count_bans_since(&self, since: i64) -> Result<i64, Error> {
+        let query = sqlx::query("SELECT count(*) FROM bans WHERE banned_at >= ?")
+            .bind(since)
+            .try_map(|row: SqliteRow| row.try_get(0))
+            .fetch_one(&self.pool);
+        self.run("SELECT", "bans", query).await
+    }
+
+    /// The newest rows before an id.
+    pub async fn list_history(&self, before: i64, limit: i64) -> Result<Vec<HistoryEntry>, Error> {
+        let query = sqlx::query(
+            "SELECT id, jail, ip, banned_at, expires_at, unbanned_at, source, reason, \
+             correlation_id FROM bans WHERE id < ? ORDER BY id DESC LIMIT ?",
+        )
+        .bind(before)
+        .bind(limit)
+        .try_map(|row: SqliteRow| {
+            Ok(HistoryEntry {
+                id: row.try_get("id")?,
+                jail: row.try_get("jail")?,
+                ip: row.try_get("ip")?,
+                banned_at: row.try_get("banned_at")?,
+                expires_at: row.try_get("expires_at")?,
+                unbanned_at: row.try_get("unbanned_at")?,
+                source: row.try_get("source")?,
+                reason: row.try_get("reason")?,
+                correlation_id: row.try_get("correlation_id")?,
+            })
+        })
+        .fetch_all(&self.pool);
+        self.run("SELECT", "bans", query).await
+    }
+}
+
+fn open_ban(
+    jail: &str,
+    ip: &str,
+    banned_at: i64,
+    expires_at: Option<i64>,
+    reason: Option<String>,
+) -> Option<OpenBan> {
+    let ban = Ban {
+        jail: jail.parse().ok()?,
+        ip: Subject::reported(ip).ok()?,
+        banned_at: Timestamp::from_second(banned_at).ok()?,
+        expires_at: expires_at.and_then(|at| Timestamp::from_second(at).ok()),
+    };
+    Some(OpenBan { ban, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::temporary;
+    use super::*;
+
+    fn ban(ip: &str, at: i64) -> Ban {
+        Ban {
+            jail: "sshd".parse().unwrap(),
+            ip: Subject::reported(ip).unwrap(),
+            banned_at: Timestamp::from_second(at).unwrap(),
+            expires_at: None,
+        }
+    }
+
+    fn recorded(ban: &Ban) -> RecordedBan<'_> {
+        RecordedBan { ban, source: "list", reason: None, correlation_id: None }
+    }
+
+    #[tokio::test]
+    async fn history_keeps_what_fail2ban_forgets() {
+        let (_folder, store) = temporary().await;
+        let (a, b) = (ban("192.0.2.1", 10), ban("192.0.2.2", 20));
+        store.record_bans(&[recorded(&a), recorded(&b)]).await.unwrap();
+        store.close_bans(&[(a.jail.clone(), a.ip.clone())], 30, "log").await.unwrap();
+        let open = store.open_bans().await.unwrap();
+        assert_eq!(open, [OpenBan { ban: b, reason: None }]);
+        let rows = store.list_history(i64::MAX, 10).await.unwrap();
+        assert_eq!(rows.iter().filter_map(|row| row.unbanned_at).collect::<Vec<_>>(), [30]);
+        assert_eq!(store.count_bans_since(15).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_open_ban_is_not_doubled_but_a_new_one_after_its_end_is_a_row() {
+        let (_folder, store) = temporary().await;
+        let (first, again) = (ban("192.0.2.1", 10), ban("192.0.2.1", 11));
+        store.record_bans(&[recorded(&first)]).await.unwrap();
+        store.record_bans(&[recorded(&again)]).await.unwrap();
+        assert_eq!(store.open_bans().await.unwrap()[0].ban, again);
+        store.close_bans(&[(first.jail.clone(), first.ip.clone())], 12, "list").await.unwrap();
+        store.record_bans(&[recorded(&ban("192.0.2.1", 13))]).await.unwrap();
+        assert_eq!(store.list_history(i64::MAX, 10).await.unwrap().len(), 2);
+    }
+}
