@@ -1,0 +1,75 @@
+//! The command line: few words, so they are matched as they stand.
+
+/// What `bangui help` prints.
+pub(super) const USAGE: &str = "\
+usage: bangui [COMMAND]
+
+  serve                 serve (the default)
+  config                print the effective settings, secrets masked; check all of them
+  healthcheck           ask the running service whether it serves
+  admin setup-code      print the code with which the first account is made
+  admin reset-password  give the account a new password, read from standard input
+  sanitize [--json]     standard input to standard output through the sanitizer
+  help, version
+
+Settings come from the environment: see docs/CONFIGURATION.md.";
+
+/// A command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Serve.
+    Serve,
+    /// Print and check the settings.
+    Config,
+    /// Ask the running service.
+    Healthcheck,
+    /// Print the set-up code.
+    SetupCode,
+    /// Change the password.
+    ResetPassword,
+    /// Sanitize standard input.
+    Sanitize {
+        /// Whether each line is a JSON value.
+        is_json: bool,
+    },
+    /// Print the usage.
+    Help,
+    /// Print the version.
+    Version,
+}
+
+impl Command {
+    /// Reads the arguments after the program's name.
+    pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, &'static str> {
+        let arguments: Vec<String> = arguments.take(3).collect();
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            [] | ["serve"] => Ok(Self::Serve),
+            ["config"] => Ok(Self::Config),
+            ["healthcheck"] => Ok(Self::Healthcheck),
+            ["admin", "setup-code"] => Ok(Self::SetupCode),
+            ["admin", "reset-password"] => Ok(Self::ResetPassword),
+            ["sanitize"] => Ok(Self::Sanitize { is_json: false }),
+            ["sanitize", "--json"] => Ok(Self::Sanitize { is_json: true }),
+            ["help" | "--help" | "-h"] => Ok(Self::Help),
+            ["version" | "--version" | "-V"] => Ok(Self::Version),
+            _ => Err(USAGE),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, &'static str> {
+        Command::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn words_are_commands_and_anything_else_is_told_the_usage() {
+        assert_eq!(parse(""), Ok(Command::Serve));
+        assert_eq!(parse("sanitize --json"), Ok(Command::Sanitize { is_json: true }));
+        assert!(parse("serve now").is_err() && parse("sanitize --json x").is_err());
+    }
+}

@@ -1,0 +1,162 @@
+//! `bangui serve`: logging, settings, parts, announce, serve, drain — in that order.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::auth::Auth;
+use crate::config::Settings;
+use crate::fail2ban::{Client, Limits};
+use crate::history::History;
+use crate::http::{self, Server, Services, Site};
+use crate::jails::Jails;
+use crate::scheduler;
+use crate::store::Store;
+use crate::telemetry::{self, Telemetry, span};
+
+/// After the drain, changes that are under way and the journal have so long to finish.
+const LAST_STEPS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Errors of the start, each with its own text.
+type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Serves until SIGTERM or SIGINT.
+pub(super) fn run(settings: Settings) -> ExitCode {
+    // Telemetry starts before the runtime, because its http exporter must not be built inside one.
+    let telemetry = match Telemetry::start(settings.log, &settings.export) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            telemetry::startup_failed(&error.to_string());
+            return ExitCode::FAILURE;
+        }
+    };
+    let instance_id = telemetry.instance_id().to_owned();
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(StartError::from)
+        .and_then(|runtime| runtime.block_on(serve(settings, instance_id)));
+    if let Err(error) = &result {
+        tracing::error!(name: "startup_failed", critical = true, error = %error);
+    }
+    telemetry.shutdown();
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError> {
+    let started = Instant::now();
+    let stop = CancellationToken::new();
+    let listen = settings.listen;
+    let client = Client::spawn(&settings.fail2ban_socket, Limits::default());
+    let parts = assemble(settings, instance_id, client.clone(), stop.clone())
+        .instrument(span::root(tracing::info_span!("startup")))
+        .await?;
+    let Parts { store, history, services } = parts;
+    let server = Server::bind(listen, services.clone()).await?;
+    stop_on_signal(stop.clone())?;
+    tracing::info!(name: "bangui_ready", address = %server.address()?);
+
+    // The journal outlives all that writes into it, so it is stopped last.
+    let stop_journal = CancellationToken::new();
+    let journal = tokio::spawn(history.clone().write_journal(stop_journal.clone()));
+    let watch = tokio::spawn(scheduler::watch_always(client, history, stop.clone()));
+    http::serve(server, stop).await;
+    let last_steps = async {
+        services.jails.finish_changes().await;
+        // A lost task has told of its panic.
+        let _ = watch.await;
+        stop_journal.cancel();
+        let _ = journal.await;
+        store.close().await;
+    };
+    if timeout(LAST_STEPS_TIMEOUT, last_steps).await.is_err() {
+        tracing::error!(
+            name: "bangui_stop_timed_out",
+            timeout_seconds = LAST_STEPS_TIMEOUT.as_secs(),
+        );
+    }
+    tracing::info!(name: "bangui_stopped", uptime_seconds = started.elapsed().as_secs());
+    Ok(())
+}
+
+/// What the service is made of.
+struct Parts {
+    store: Store,
+    history: History,
+    services: Arc<Services>,
+}
+
+async fn assemble(
+    settings: Settings,
+    instance_id: String,
+    client: Client,
+    stop: CancellationToken,
+) -> Result<Parts, StartError> {
+    announce(&settings);
+    let store = Store::open(&settings.database_path).await?;
+    let history = History::start(client.clone(), store.clone()).await?;
+    let jails = Jails::start(client, history.clone(), store.clone()).await?;
+    let auth = Auth::start(
+        store.clone(),
+        settings.data_dir.clone(),
+        settings.admin_password.clone(),
+        settings.api_token.clone(),
+    )
+    .await?;
+    let site = site(settings, instance_id);
+    let services = Arc::new(Services { auth, jails, history: history.clone(), site, stop });
+    Ok(Parts { store, history, services })
+}
+
+fn announce(settings: &Settings) {
+    tracing::info!(
+        name: "bangui_starting_up",
+        database_path = %settings.database_path.display(),
+        pid = std::process::id(),
+        version = env!("CARGO_PKG_VERSION"),
+    );
+    for name in &settings.unknown {
+        tracing::warn!(name: "config_unknown_variable", variable = name.as_str());
+    }
+    if !settings.https && !settings.listen.ip().is_loopback() {
+        tracing::warn!(name: "config_plain_http", address = %settings.listen);
+    }
+}
+
+fn site(settings: Settings, instance_id: String) -> Site {
+    let export = settings.export;
+    Site {
+        https: settings.https,
+        trusted_proxies: settings.trusted_proxies,
+        log_client_ip: settings.log_client_ip,
+        metrics_upstream_url: settings.metrics_upstream_url,
+        instance_id,
+        jaeger_query_url: settings.jaeger_query_url,
+        jaeger_ui_url: settings.jaeger_ui_url,
+        export: export.traces.or(export.metrics).or(export.logs),
+        export_endpoint: export.endpoint,
+        started_at: Timestamp::now(),
+        started: Instant::now(),
+    }
+}
+
+/// A signal begins the drain, which has a time limit of its own.
+fn stop_on_signal(stop: CancellationToken) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        let name = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        };
+        tracing::info!(name: "bangui_shutting_down", signal = name);
+        stop.cancel();
+    });
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! Tells facts to the store, the log and the pages: one after the other, in the order in which
+//! they were found, and none lost to a store that fails for a moment.
+//!
+//! Facts are decided under the ledger's lock and queued under it too, so their order is the order
+//! of the decisions, whoever found them.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
+
+use super::ledger::{Fact, Held};
+use super::live::LiveEvent;
+use super::{FROM_OPERATOR, History};
+use crate::store::{Error, RecordedBan};
+
+/// Batches that may wait for the store. Beyond this the oldest is given up, and said so.
+const WAITING_MAX: usize = 10_000;
+/// How often a batch is offered to the store, and the pauses in between.
+const ATTEMPTS_MAX: u32 = 6;
+const RETRY_PAUSE: Duration = Duration::from_millis(250);
+/// The most log lines that one observation writes; a first start in front of a busy fail2ban
+/// would otherwise write tens of thousands. The store still gets every one.
+const LINES_PER_OBSERVATION_MAX: usize = 100;
+
+/// Facts that were found together.
+#[derive(Debug)]
+pub(super) struct Batch {
+    facts: Vec<Fact>,
+    source: &'static str,
+    correlation_id: Option<String>,
+    /// The span in which they were found, so that the SQL and the lines stand in its trace.
+    span: Span,
+    told: oneshot::Sender<()>,
+}
+
+/// Batches on their way, oldest first.
+pub(super) type Waiting = VecDeque<Batch>;
+
+/// Queues facts; the receiver resolves when they have been told.
+pub(super) fn queue(
+    waiting: &mut Waiting,
+    facts: Vec<Fact>,
+    source: &'static str,
+    correlation_id: Option<String>,
+) -> Option<oneshot::Receiver<()>> {
+    if facts.is_empty() {
+        return None;
+    }
+    if waiting.len() >= WAITING_MAX {
+        let lost = waiting.pop_front().map_or(0, |batch| batch.facts.len());
+        tracing::error!(name: "history_facts_dropped", facts = lost);
+    }
+    let (told, receiver) = oneshot::channel();
+    waiting.push_back(Batch { facts, source, correlation_id, span: Span::current(), told });
+    Some(receiver)
+}
+
+/// Writes batches until it is told to stop and nothing waits any more.
+pub(super) async fn write(history: History, stop: CancellationToken) {
+    loop {
+        while let Some(batch) = history.next_batch() {
+            let span = batch.span.clone();
+            tell(&history, batch).instrument(span).await;
+        }
+        tokio::select! {
+            () = history.wake.notified() => {}
+            () = stop.cancelled() => {
+                if history.has_no_batch() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The store comes first, but its failure does not hide a fact from the log and the page.
+async fn tell(history: &History, batch: Batch) {
+    let Batch { facts, source, correlation_id, told, .. } = batch;
+    let mut attempt = 1;
+    while let Err(error) = record(history, &facts, source, correlation_id.as_deref()).await {
+        if attempt == ATTEMPTS_MAX {
+            tracing::error!(
+                name: "history_write_failed",
+                error = %error,
+                facts = facts.len(),
+                attempts = attempt,
+            );
+            break;
+        }
+        sleep(RETRY_PAUSE * 2_u32.pow(attempt - 1)).await;
+        attempt += 1;
+    }
+    let mut lines = 0_usize;
+    for fact in facts {
+        lines += log(&fact, source, lines < LINES_PER_OBSERVATION_MAX);
+        history.live().publish(live_event(fact, source, correlation_id.clone()));
+    }
+    if lines > LINES_PER_OBSERVATION_MAX {
+        let suppressed = lines - LINES_PER_OBSERVATION_MAX;
+        tracing::warn!(name: "history_lines_suppressed", suppressed);
+    }
+    // Nobody may be waiting for it, which is fine.
+    let _ = told.send(());
+}
+
+async fn record(
+    history: &History,
+    facts: &[Fact],
+    source: &'static str,
+    correlation_id: Option<&str>,
+) -> Result<(), Error> {
+    let unbanned = |fact: &Fact| match fact {
+        Fact::Unbanned(jail, ip) => Some((jail.clone(), ip.clone())),
+        Fact::Banned(_) | Fact::Corrected(_) => None,
+    };
+    let ended: Vec<_> = facts.iter().filter_map(unbanned).collect();
+    if !ended.is_empty() {
+        history.store.close_bans(&ended, Timestamp::now().as_second(), source).await?;
+    }
+    let begun = facts.iter().filter_map(|fact| match fact {
+        Fact::Banned(held) | Fact::Corrected(held) => Some(held),
+        Fact::Unbanned(..) => None,
+    });
+    let rows: Vec<_> = begun
+        .map(|Held { ban, reason }| RecordedBan {
+            ban,
+            source,
+            reason: reason.as_deref(),
+            correlation_id,
+        })
+        .collect();
+    if rows.is_empty() { Ok(()) } else { history.store.record_bans(&rows).await }
+}
+
+/// Writes the line of a fact, if there is still room for it; returns how many lines it is worth.
+/// An operator's change has its own event, written where it is made.
+fn log(fact: &Fact, source: &'static str, has_room: bool) -> usize {
+    match fact {
+        _ if source == FROM_OPERATOR => 0,
+        Fact::Corrected(_) => 0,
+        Fact::Banned(Held { ban, .. }) => {
+            if has_room {
+                tracing::info!(name: "ban_observed", jail = %ban.jail, ip = %ban.ip, source);
+            }
+            1
+        }
+        Fact::Unbanned(jail, ip) => {
+            if has_room {
+                tracing::info!(name: "unban_observed", jail = %jail, ip = %ip, source);
+            }
+            1
+        }
+    }
+}
+
+fn live_event(fact: Fact, source: &'static str, correlation_id: Option<String>) -> LiveEvent {
+    match fact {
+        Fact::Banned(held) => LiveEvent::Ban { held, is_correction: false, source, correlation_id },
+        Fact::Corrected(held) => {
+            LiveEvent::Ban { held, is_correction: true, source, correlation_id }
+        }
+        Fact::Unbanned(jail, ip) => LiveEvent::Unban { jail, ip, source, correlation_id },
+    }
+}

@@ -1,0 +1,305 @@
+//! The outermost layer: every request becomes a span, a line, two metrics and a correlation id.
+//!
+//! It matches the route first, so that the span's name, the `endpoint` of the log and the labels
+//! of the metrics exist before anything else can fail. A request that its client gives up is
+//! counted too: the guards tell when they are dropped.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, Version, header};
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use tower::{Layer, Service};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
+
+use super::Services;
+use super::body::{Body, BodyError};
+use super::client_address::{Peer, client_address, logged};
+use super::cookie;
+use super::router::{Match, Router};
+use crate::telemetry::metrics::{self, HttpRequest};
+use crate::telemetry::span::{self, Remote};
+
+/// The status under which a request is counted whose client went away (nginx's custom).
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+/// A longer user agent is cut: it is a stranger's text in every span.
+const USER_AGENT_MAX_BYTES: usize = 200;
+
+/// Who a request comes from and what it was matched to, for the inner services.
+#[derive(Debug, Clone)]
+pub(super) struct Observed {
+    pub(super) found: Match,
+    pub(super) client: std::net::IpAddr,
+}
+
+/// Wraps the whole stack.
+#[derive(Clone)]
+pub(super) struct ObserveLayer {
+    services: Arc<Services>,
+    router: Arc<Router>,
+}
+
+impl ObserveLayer {
+    pub(super) fn new(services: Arc<Services>, router: Arc<Router>) -> Self {
+        Self { services, router }
+    }
+}
+
+impl<S> Layer<S> for ObserveLayer {
+    type Service = Observe<S>;
+
+    fn layer(&self, inner: S) -> Observe<S> {
+        Observe { inner, services: self.services.clone(), router: self.router.clone() }
+    }
+}
+
+/// The service of [`ObserveLayer`].
+#[derive(Clone)]
+pub(super) struct Observe<S> {
+    inner: S,
+    services: Arc<Services>,
+    router: Arc<Router>,
+}
+
+impl<S> Service<Request<Body>> for Observe<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let peer = request.extensions().get::<Peer>().map_or([0, 0, 0, 0].into(), |peer| peer.0);
+        let site = &self.services.site;
+        let client = client_address(peer, request.headers(), &site.trusted_proxies);
+        let found = self.router.find(request.method(), request.uri().path());
+        let facts = HttpRequest {
+            method: method_name(request.method()),
+            route: found.endpoint(),
+            scheme: if site.https { "https" } else { "http" },
+        };
+        let span = self.span(&request, &facts, &found, client, peer);
+        let active = Active::begin(facts);
+        let running = Running {
+            facts,
+            span: span.clone(),
+            started: Instant::now(),
+            is_quiet: found.is_quiet(),
+            is_over: false,
+        };
+        request.extensions_mut().insert(Observed { found, client });
+        let response = self.inner.call(request);
+        Box::pin(
+            async move {
+                let Ok(mut response) = response.await;
+                identify(&mut response, &running.span);
+                running.finish(response.status().as_u16());
+                Ok(response.map(|body| Guarded { body, _active: active }.boxed_unsync()))
+            }
+            .instrument(span),
+        )
+    }
+}
+
+impl<S> Observe<S> {
+    fn span(
+        &self,
+        request: &Request<Body>,
+        facts: &HttpRequest,
+        found: &Match,
+        client: std::net::IpAddr,
+        peer: std::net::IpAddr,
+    ) -> Span {
+        let site = &self.services.site;
+        let headers = request.headers();
+        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        // The conventions' name of a span: the method, and the route if there is one.
+        let method = if facts.method == "_OTHER" { "HTTP" } else { facts.method };
+        let name = facts.route.map_or(method.to_owned(), |route| format!("{method} {route}"));
+        let span = tracing::info_span!(
+            "request",
+            otel.name = name,
+            otel.kind = "server",
+            otel.status_code = Empty,
+            http.request.method = facts.method,
+            http.route = facts.route,
+            http.response.status_code = Empty,
+            url.path = cut(request.uri().path(), USER_AGENT_MAX_BYTES),
+            url.scheme = facts.scheme,
+            network.protocol.version = version(request.version()),
+            client.address = logged(client, site.log_client_ip),
+            user_agent.original = text(header::USER_AGENT).map(|it| cut(it, USER_AGENT_MAX_BYTES)),
+            user.id = Empty,
+            error.type = Empty,
+        );
+        let token = cookie::bearer_token(headers).or(cookie::session_token(headers, site.https));
+        let is_known = site.trusted_proxies.contains(&peer.to_canonical())
+            || token.is_some_and(|token| self.services.auth.is_known(token));
+        match Remote::from_header(single(headers.get_all("traceparent")), is_known) {
+            Remote::Absent | Remote::Linked(_) if found.is_quiet() => span::unsampled_root(span),
+            remote => {
+                remote.place(&span);
+                span
+            }
+        }
+    }
+}
+
+/// The value of a header that must not be repeated.
+fn single<'a>(values: http::header::GetAll<'a, HeaderValue>) -> Option<&'a str> {
+    let mut values = values.iter();
+    let first = values.next()?;
+    if values.next().is_some() { None } else { first.to_str().ok() }
+}
+
+fn cut(text: &str, max_bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(max_bytes)]
+}
+
+fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_2 => "2",
+        Version::HTTP_10 => "1.0",
+        _ => "1.1",
+    }
+}
+
+/// The known methods; any other text would make a series of its own.
+fn method_name(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "_OTHER",
+    }
+}
+
+/// Puts the ids of the request's trace on its answer.
+fn identify(response: &mut Response<Body>, span: &Span) {
+    let id = span::correlation_id_of(span).and_then(|id| HeaderValue::try_from(id).ok());
+    let trace = span::response_header(span).and_then(|text| HeaderValue::try_from(text).ok());
+    response.headers_mut().extend(
+        [("x-correlation-id", id), ("traceresponse", trace)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((http::HeaderName::from_static(name), value?))),
+    );
+}
+
+/// One request that has no answer yet. Dropped before, it was given up by its client.
+struct Running {
+    facts: HttpRequest,
+    span: Span,
+    started: Instant,
+    is_quiet: bool,
+    is_over: bool,
+}
+
+impl Running {
+    fn finish(mut self, status_code: u16) {
+        self.tell(status_code);
+    }
+
+    fn tell(&mut self, status_code: u16) {
+        self.is_over = true;
+        let elapsed = self.started.elapsed();
+        self.span.record("http.response.status_code", i64::from(status_code));
+        let error = (status_code >= 500).then(|| status_code.to_string());
+        if let Some(error) = &error {
+            self.span.record("otel.status_code", "ERROR").record("error.type", error.as_str());
+        }
+        metrics::http_request(&self.facts, status_code, elapsed.as_secs_f64(), error);
+        // Microseconds are what a request costs here; more digits would be noise.
+        let duration_ms = (elapsed.as_secs_f64() * 1e6).round() / 1e3;
+        let (method, endpoint) = (self.facts.method, self.facts.route.unwrap_or("other"));
+        let status_code = i64::from(status_code);
+        let is_quiet = self.is_quiet && status_code < 400;
+        // A dropped request is dropped outside its span, so the line enters it by itself.
+        self.span.in_scope(|| match is_quiet {
+            true => {
+                tracing::debug!(
+                    name: "http_request_completed",
+                    method,
+                    endpoint,
+                    status_code,
+                    duration_ms,
+                );
+            }
+            false => {
+                tracing::info!(
+                    name: "http_request_completed",
+                    method,
+                    endpoint,
+                    status_code,
+                    duration_ms,
+                );
+            }
+        });
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.tell(CLIENT_CLOSED_REQUEST);
+        }
+    }
+}
+
+/// Counts a request as active until its answer's last byte is sent or given up.
+struct Active(HttpRequest);
+
+impl Active {
+    fn begin(facts: HttpRequest) -> Self {
+        metrics::http_active_requests(&facts, 1);
+        Self(facts)
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        metrics::http_active_requests(&self.0, -1);
+    }
+}
+
+/// A body that keeps its request active.
+struct Guarded {
+    body: Body,
+    _active: Active,
+}
+
+impl http_body::Body for Guarded {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

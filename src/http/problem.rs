@@ -1,0 +1,161 @@
+//! Errors as RFC 9457 `application/problem+json`, always with the correlation id.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use http::{HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
+
+use super::body::{self, Body};
+use crate::domain::{AddressError, JailNameError};
+use crate::telemetry::span;
+use crate::{auth, history, jails};
+
+/// Something that went wrong, as the client is told.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    detail: String,
+    errors: Vec<FieldError>,
+    retry_after: Option<Duration>,
+    allow: Option<String>,
+}
+
+/// What is wrong with one field of the request.
+#[derive(Debug, Serialize)]
+struct FieldError {
+    field: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    correlation_id: Option<String>,
+    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    errors: &'a [FieldError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u64>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self { status, detail, errors: vec![], retry_after: None, allow: None }
+    }
+
+    /// A field that cannot be used: 422.
+    pub(super) fn field(field: &'static str, message: impl Display) -> Self {
+        let message = message.to_string();
+        let mut problem =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{field}: {message}"));
+        problem.errors.push(FieldError { field, message });
+        problem
+    }
+
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(super) fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "sign in first")
+    }
+
+    /// The path exists, the method does not.
+    pub(super) fn method_not_allowed(allow: String) -> Self {
+        let mut problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, "this path has other methods");
+        problem.allow = Some(allow);
+        problem
+    }
+
+    pub(super) fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+
+    /// A failure of ours. The cause goes to the log, not to the client.
+    pub(super) fn internal(error: impl Display) -> Self {
+        tracing::error!(name: "http_internal_error", error = %error);
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "something failed here; the log says what")
+    }
+
+    pub(super) fn into_response(self) -> Response<Body> {
+        let retry_after_seconds = self.retry_after.map(|wait| wait.as_secs().max(1));
+        let document = Document {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            correlation_id: span::correlation_id(),
+            errors: &self.errors,
+            retry_after_seconds,
+        };
+        // A document of plain texts and numbers always serializes.
+        let bytes = serde_json::to_vec(&document).unwrap_or_default();
+        let mut response = body::with_status(self.status, body::full(bytes));
+        let headers = response.headers_mut();
+        let media_type = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, media_type);
+        if let Some(seconds) = retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
+            headers.insert(header::ALLOW, allow);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<history::Error> for Problem {
+    fn from(error: history::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<jails::Error> for Problem {
+    fn from(error: jails::Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            jails::Error::UnknownJail(_) | jails::Error::NotBanned(..) => Self::not_found(detail),
+            jails::Error::Unavailable(_) => Self::unavailable(detail),
+            jails::Error::Refused(_) => Self::new(StatusCode::BAD_GATEWAY, detail),
+            jails::Error::OwnAddress => Self::field("ip", detail),
+            jails::Error::Store(_) | jails::Error::Interrupted => Self::internal(detail),
+        }
+    }
+}
+
+impl From<auth::Error> for Problem {
+    fn from(error: auth::Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            auth::Error::Wrong => Self::new(StatusCode::UNAUTHORIZED, detail),
+            auth::Error::Throttled(wait) => {
+                let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, detail);
+                problem.retry_after = Some(wait);
+                problem
+            }
+            auth::Error::AlreadySetUp => Self::new(StatusCode::CONFLICT, detail),
+            auth::Error::UnusablePassword => Self::field("password", detail),
+            auth::Error::Password(_) => Self::unavailable(detail),
+            auth::Error::Store(_) | auth::Error::System(_) => Self::internal(detail),
+        }
+    }
+}
+
+impl From<JailNameError> for Problem {
+    fn from(error: JailNameError) -> Self {
+        Self::field("jail", error)
+    }
+}
+
+impl From<AddressError> for Problem {
+    fn from(error: AddressError) -> Self {
+        Self::field("ip", error)
+    }
+}

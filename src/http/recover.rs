@@ -1,0 +1,77 @@
+//! The layer that makes every failure an answer, in one place: inside the span and the metrics,
+//! so that failures are counted and have their correlation id.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use tower::{BoxError, Layer, Service};
+
+use super::body::{Body, BodyError};
+use super::problem::Problem;
+
+/// The body that the layer for panics makes of ours.
+type CaughtBody = tower_http::body::UnsyncBoxBody<Bytes, BoxError>;
+
+/// Turns errors of the layers further in into problems.
+#[derive(Clone)]
+pub(super) struct RecoverLayer;
+
+/// The service of [`RecoverLayer`].
+#[derive(Clone)]
+pub(super) struct Recover<S>(S);
+
+impl<S> Layer<S> for RecoverLayer {
+    type Service = Recover<S>;
+
+    fn layer(&self, inner: S) -> Recover<S> {
+        Recover(inner)
+    }
+}
+
+impl<S> Service<Request<Body>> for Recover<S>
+where
+    S: Service<Request<Body>, Response = Response<CaughtBody>, Error = BoxError>,
+    S::Future: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // The layer that sheds load is always ready; an error would be told again by the call.
+        self.0.poll_ready(context).map(|_| Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let response = self.0.call(request);
+        Box::pin(async move {
+            Ok(match response.await {
+                Ok(response) => response.map(|body| body.map_err(BodyError::new).boxed_unsync()),
+                Err(error) => problem(error).into_response(),
+            })
+        })
+    }
+}
+
+fn problem(error: BoxError) -> Problem {
+    if error.is::<tower::timeout::error::Elapsed>() {
+        Problem::new(StatusCode::GATEWAY_TIMEOUT, "the request took too long")
+    } else if error.is::<tower::load_shed::error::Overloaded>() {
+        Problem::unavailable("too many requests at once; try again")
+    } else {
+        Problem::internal(error)
+    }
+}
+
+/// The answer to a request whose handler panicked. The panic itself was told by the hook, with
+/// its place.
+pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
+    let detail = "something failed here; the log says what";
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+}

@@ -1,0 +1,11 @@
+//! The handlers. Each one parses, calls a use case and answers.
+
+pub(super) mod auth;
+pub(super) mod bans;
+pub(super) mod dashboard;
+pub(super) mod events;
+pub(super) mod jails;
+pub(super) mod lists;
+pub(super) mod metrics;
+pub(super) mod page;
+pub(super) mod traces;

@@ -1,0 +1,195 @@
+//! Accepts connections and serves HTTP/1.1 and h2c (prior knowledge) on one port.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use super::Services;
+use super::body::BodyError;
+use super::client_address::{Peer, logged};
+use super::stack::{self, Stack};
+use crate::config::ClientIpLogging;
+
+/// Connections at once; further ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 1024;
+/// A client has so long to send a request's head; an idle connection ends after it.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// The pause between two looks at a preface that comes byte by byte.
+const PREFACE_PAUSE: Duration = Duration::from_millis(50);
+/// How long requests may take to finish when the service stops.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// The pause after an accept that failed, for example because no file handle is left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// A head larger than this is no request of ours.
+const HEAD_MAX_BYTES: usize = 32 * 1024;
+/// Parallel requests on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 100;
+
+/// A listening server that does not accept yet.
+pub struct Server {
+    listener: TcpListener,
+    stack: Stack,
+    log_client_ip: ClientIpLogging,
+}
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// The table of routes contradicts itself.
+    #[error("the table of routes is wrong: {0}")]
+    Routes(#[from] matchit::InsertError),
+}
+
+impl Server {
+    /// Listens on the address.
+    pub async fn bind(address: SocketAddr, services: Arc<Services>) -> Result<Self, Error> {
+        let log_client_ip = services.site.log_client_ip;
+        let stack = stack::build(services)?;
+        let listener =
+            TcpListener::bind(address).await.map_err(|error| Error::Listen { address, error })?;
+        Ok(Self { listener, stack, log_client_ip })
+    }
+
+    /// The address that it listens on; the port is real even when 0 was asked for.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// Serves until `stop`, then lets running requests finish within a time limit.
+pub async fn serve(server: Server, stop: CancellationToken) {
+    let graceful = GracefulShutdown::new();
+    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = accept(&server.listener, &connections) => accepted,
+        };
+        let (stream, peer, permit) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(name: "http_accept_failed", error = %error);
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let (service, watcher) = (service(&server.stack, peer), graceful.watcher());
+        let (silent, log_client_ip) = (stop.clone(), server.log_client_ip);
+        tokio::spawn(async move {
+            let _permit = permit;
+            let has_spoken = tokio::select! {
+                // A browser's spare connection must not hold up the drain.
+                () = silent.cancelled() => false,
+                spoken = timeout(HEAD_TIMEOUT, speaks(&stream)) => matches!(spoken, Ok(Ok(()))),
+            };
+            if !has_spoken {
+                return;
+            }
+            let builder = builder();
+            let connection =
+                builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
+            if let Err(error) = watcher.watch(connection).await {
+                note_malformed(error.as_ref(), logged(peer.ip(), log_client_ip));
+            }
+        });
+    }
+    drop(server.listener);
+    if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+        tracing::warn!(name: "http_drain_timed_out", timeout_seconds = DRAIN_TIMEOUT.as_secs());
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let permit = connections.clone().acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    // Small answers must not wait for more; a failure only costs some milliseconds.
+    let _ = stream.set_nodelay(true);
+    Ok((stream, peer, permit))
+}
+
+/// Waits until the client has sent enough to tell HTTP/1.1 from HTTP/2. The builder below waits
+/// for the same, but without any limit, and so would hold a silent client's place for ever.
+async fn speaks(stream: &TcpStream) -> std::io::Result<()> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let mut start = [0; PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut start).await?;
+        let is_undecided = PREFACE.starts_with(&start[..length]) && length < PREFACE.len();
+        if length == 0 || !is_undecided {
+            return Ok(());
+        }
+        sleep(PREFACE_PAUSE).await;
+    }
+}
+
+/// What cannot be parsed has no route, no span and no answer of ours; a line says that it was
+/// there. A connection that merely broke is no event.
+fn note_malformed(
+    error: &(dyn std::error::Error + Send + Sync + 'static),
+    client_ip: Option<String>,
+) {
+    let Some(error) = error.downcast_ref::<hyper::Error>() else { return };
+    if error.is_parse() || error.is_parse_too_large() {
+        tracing::info!(name: "http_malformed_request", client_ip, error = %error);
+    }
+}
+
+fn builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_MAX_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_MAX_BYTES as u32)
+        .keep_alive_interval(HEAD_TIMEOUT);
+    builder
+}
+
+/// The stack, with the peer's address on each request.
+fn service(
+    stack: &Stack,
+    peer: SocketAddr,
+) -> impl hyper::service::Service<
+    Request<Incoming>,
+    Response = http::Response<super::body::Body>,
+    Error = Infallible,
+    Future: Send,
+> + Clone
++ use<> {
+    let stack = stack.clone();
+    hyper::service::service_fn(move |request: Request<Incoming>| {
+        let stack = stack.clone();
+        let mut request = request.map(|body| body.map_err(BodyError::new).boxed_unsync());
+        request.extensions_mut().insert(Peer(peer.ip().to_canonical()));
+        stack.oneshot(request)
+    })
+}

@@ -1,0 +1,47 @@
+//! The table of routes: everything that the service answers, on one page.
+
+use http::Method;
+
+use super::router::{Access, Route};
+use super::routes::{auth, bans, dashboard, events, jails, lists, metrics, page, traces};
+
+macro_rules! route {
+    ($method:ident $pattern:literal as $endpoint:literal, $access:ident, $handler:path) => {
+        route!($method $pattern as $endpoint, $access, $handler, false)
+    };
+    ($method:ident $pattern:literal as $endpoint:literal, $access:ident, $handler:path,
+     $quiet:expr) => {
+        Route {
+            method: Method::$method,
+            pattern: $pattern,
+            endpoint: $endpoint,
+            access: Access::$access,
+            is_quiet: $quiet,
+            handler: |call| Box::pin($handler(call)),
+        }
+    };
+}
+
+/// All routes but the page's files.
+pub(super) static ROUTES: &[Route] = &[
+    route!(GET "/" as "/", Open, page::index),
+    route!(GET "/health" as "/health", Open, dashboard::health, true),
+    route!(GET "/metrics" as "/metrics", Open, metrics::pass_through, true),
+    route!(GET "/api/auth/session" as "/api/auth/session", Open, auth::session),
+    route!(POST "/api/auth/login" as "/api/auth/login", Open, auth::login),
+    route!(POST "/api/auth/setup" as "/api/auth/setup", Open, auth::setup),
+    route!(POST "/api/auth/logout" as "/api/auth/logout", Open, auth::logout),
+    route!(GET "/api/dashboard/status" as "/api/dashboard/status", Read, dashboard::status),
+    route!(GET "/api/jails" as "/api/jails", Read, jails::list),
+    route!(GET "/api/jails/{jail}" as "/api/jails/{id}", Read, jails::detail),
+    route!(GET "/api/bans" as "/api/bans", Read, bans::list),
+    route!(POST "/api/bans" as "/api/bans", Write, bans::ban),
+    route!(DELETE "/api/bans/{jail}/{ip}" as "/api/bans/{id}/{id}", Write, bans::unban),
+    route!(GET "/api/history" as "/api/history", Read, lists::history),
+    route!(GET "/api/audit" as "/api/audit", Read, lists::audit),
+    route!(GET "/api/traces/{trace_id}" as "/api/traces/{id}", Read, traces::trace),
+    route!(GET "/api/events" as "/api/events", Read, events::stream),
+];
+
+/// The page's files, which are found by name and not by pattern.
+pub(super) static ASSETS: Route = route!(GET "/assets" as "assets", Open, page::asset, true);

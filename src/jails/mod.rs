@@ -1,0 +1,260 @@
+//! Jails and the changes that operators make to them: ban and unban.
+//!
+//! A change is written to the audit log before it is sent and finished after it, and it runs to
+//! its end even when the client that asked for it hangs up.
+
+use std::net::IpAddr;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use crate::auth::Caller;
+use crate::domain::{Address, AuditEntry, Ban, JailName, JailStatus, Subject};
+use crate::fail2ban::{Client, Fail2banError};
+use crate::history::{Held, History};
+use crate::store::{self, AuditResult, NewAudit, Store};
+
+/// Why a change or a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// fail2ban has no such jail.
+    #[error("fail2ban has no jail {0}")]
+    UnknownJail(JailName),
+    /// fail2ban is away, or too busy to answer in time.
+    #[error("{0}")]
+    Unavailable(Fail2banError),
+    /// fail2ban answered, but not with what was asked for.
+    #[error("{0}")]
+    Refused(Fail2banError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The address is the caller's own.
+    #[error("this is your own address; banning it would lock you out")]
+    OwnAddress,
+    /// The address is not banned in that jail.
+    #[error("{0} is not banned in {1}")]
+    NotBanned(Subject, JailName),
+    /// The task that made the change was lost.
+    #[error("the change was interrupted")]
+    Interrupted,
+}
+
+impl From<Fail2banError> for Error {
+    fn from(error: Fail2banError) -> Self {
+        match error {
+            Fail2banError::UnknownJail(jail) => Self::UnknownJail(jail),
+            Fail2banError::Refused { .. } | Fail2banError::Malformed { .. } => Self::Refused(error),
+            Fail2banError::Unreachable { .. }
+            | Fail2banError::PermissionDenied { .. }
+            | Fail2banError::Timeout
+            | Fail2banError::Busy => Self::Unavailable(error),
+        }
+    }
+}
+
+/// Who asks for a change.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The account or token.
+    pub caller: Caller,
+    /// Where the request came from.
+    pub client: IpAddr,
+    /// Trace id of the request.
+    pub correlation_id: Option<String>,
+}
+
+/// How a ban ended.
+#[derive(Debug)]
+pub enum Banned {
+    /// It is in force now.
+    Created(Held),
+    /// It was in force already.
+    Already(Held),
+}
+
+/// A jail with its settings.
+#[derive(Debug, Clone)]
+pub struct JailDetail {
+    /// Its counts.
+    pub status: JailStatus,
+    /// How long a ban lasts; negative is for ever.
+    pub bantime_seconds: i64,
+    /// Within which time failures count.
+    pub findtime_seconds: i64,
+    /// How many failures lead to a ban.
+    pub maxretry: i64,
+}
+
+/// The use cases around jails; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Jails {
+    client: Client,
+    history: History,
+    store: Store,
+    /// Changes that are under way, so that the service does not stop in the middle of one.
+    changes: TaskTracker,
+}
+
+impl Jails {
+    /// Puts the use cases together. Changes that an earlier process left unfinished are marked so.
+    pub async fn start(client: Client, history: History, store: Store) -> Result<Self, Error> {
+        let interrupted = store.fail_pending_audit("interrupted by a stop").await?;
+        if interrupted > 0 {
+            tracing::warn!(name: "audit_changes_interrupted", changes = interrupted);
+        }
+        Ok(Self { client, history, store, changes: TaskTracker::new() })
+    }
+
+    /// Waits for the changes that are under way; further ones must not begin.
+    pub async fn finish_changes(&self) {
+        self.changes.close();
+        self.changes.wait().await;
+    }
+
+    /// A jail with its settings, asked of fail2ban.
+    pub async fn detail(&self, jail: &JailName) -> Result<JailDetail, Error> {
+        Ok(JailDetail {
+            status: self.client.jail_status(jail).await?,
+            bantime_seconds: self.client.bantime_seconds(jail).await?,
+            findtime_seconds: self.client.findtime_seconds(jail).await?,
+            maxretry: self.client.maxretry(jail).await?,
+        })
+    }
+
+    /// Bans an address.
+    pub async fn ban(
+        &self,
+        origin: Origin,
+        jail: JailName,
+        address: Address,
+        reason: Option<String>,
+    ) -> Result<Banned, Error> {
+        if address.ip() == origin.client.to_canonical() {
+            return Err(Error::OwnAddress);
+        }
+        let this = self.clone();
+        self.to_the_end(async move {
+            let audit = audit("ban", &origin, &jail, address.into(), reason.clone());
+            let id = this.store.begin_audit(&audit).await?;
+            let result = this.ban_now(&origin, &jail, address, reason).await;
+            this.finish(id, "set banip", &jail, result).await
+        })
+        .await
+    }
+
+    async fn ban_now(
+        &self,
+        origin: &Origin,
+        jail: &JailName,
+        address: Address,
+        reason: Option<String>,
+    ) -> Result<Banned, Error> {
+        let subject = Subject::from(address);
+        // fail2ban does not say until when it bans; the next list corrects what is computed here.
+        // This is asked first, so that a change that was made is never reported as failed.
+        let bantime_seconds = self.client.bantime_seconds(jail).await?;
+        let _change = self.history.begin_change(jail, &subject);
+        let created = self.client.ban(jail, &[address]).await? > 0;
+        if !created && let Some(held) = self.history.find(jail, &subject) {
+            return Ok(Banned::Already(held));
+        }
+        // Whole seconds, as fail2ban has them.
+        let banned_at = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
+        let expires_at = (bantime_seconds >= 0)
+            .then(|| banned_at.checked_add(SignedDuration::from_secs(bantime_seconds)).ok())
+            .flatten();
+        let ban = Ban { jail: jail.clone(), ip: subject, banned_at, expires_at };
+        let held = Held { ban, reason };
+        self.history.operator_banned(held.clone(), origin.correlation_id.clone()).await;
+        if !created {
+            return Ok(Banned::Already(held));
+        }
+        tracing::info!(
+            name: "ban_executed",
+            jail = %jail,
+            ip = %address,
+            duration_seconds = bantime_seconds,
+            reason = held.reason.as_deref(),
+        );
+        Ok(Banned::Created(held))
+    }
+
+    /// Lifts a ban.
+    pub async fn unban(&self, origin: Origin, jail: JailName, ip: Subject) -> Result<(), Error> {
+        let this = self.clone();
+        self.to_the_end(async move {
+            let audit = audit("unban", &origin, &jail, ip.clone(), None);
+            let id = this.store.begin_audit(&audit).await?;
+            let result = this.unban_now(&origin, &jail, &ip).await;
+            this.finish(id, "set unbanip", &jail, result).await
+        })
+        .await
+    }
+
+    async fn unban_now(&self, origin: &Origin, jail: &JailName, ip: &Subject) -> Result<(), Error> {
+        let _change = self.history.begin_change(jail, ip);
+        let count = self.client.unban(jail, std::slice::from_ref(ip)).await?;
+        self.history.operator_unbanned(jail, ip, origin.correlation_id.clone()).await;
+        if count == 0 {
+            return Err(Error::NotBanned(ip.clone(), jail.clone()));
+        }
+        tracing::info!(name: "unban_executed", jail = %jail, ip = %ip);
+        Ok(())
+    }
+
+    /// Writes to the audit log how a change ended. If that cannot be written, the change has
+    /// still happened: the row stays pending, and the log says why.
+    async fn finish<T>(
+        &self,
+        audit_id: i64,
+        command: &'static str,
+        jail: &JailName,
+        result: Result<T, Error>,
+    ) -> Result<T, Error> {
+        let detail = result.as_ref().err().map(ToString::to_string);
+        // What the operator got wrong is told to the operator; the log has what fail2ban got wrong.
+        if let Err(Error::Unavailable(error) | Error::Refused(error)) = &result {
+            tracing::warn!(name: "fail2ban_command_failed", command, jail = %jail, error = %error);
+        }
+        let outcome = if result.is_ok() { AuditResult::Success } else { AuditResult::Failure };
+        if let Err(error) = self.store.finish_audit(audit_id, outcome, detail.as_deref()).await {
+            tracing::error!(name: "audit_write_failed", audit_id, error = %error);
+        }
+        result
+    }
+
+    /// Runs a change in a task of its own: dropping the request must not leave it half done.
+    async fn to_the_end<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let task = self.changes.spawn(change.in_current_span());
+        task.await.unwrap_or(Err(Error::Interrupted))
+    }
+
+    /// The newest rows of the audit log before an id.
+    pub async fn audit(&self, before: i64, limit: i64) -> Result<Vec<AuditEntry>, Error> {
+        Ok(self.store.list_audit(before, limit).await?)
+    }
+}
+
+fn audit(
+    action: &'static str,
+    origin: &Origin,
+    jail: &JailName,
+    ip: Subject,
+    reason: Option<String>,
+) -> NewAudit {
+    NewAudit {
+        at: Timestamp::now().as_second(),
+        actor: origin.caller.username.clone(),
+        client_ip: origin.client.to_string(),
+        action,
+        jail: Some(jail.to_string()),
+        ip: Some(ip.to_string()),
+        reason,
+        correlation_id: origin.correlation_id.clone(),
+    }
+}

@@ -1,0 +1,19 @@
+//! BanGUI: a web service in front of fail2ban that can be seen: every request, job and fail2ban
+//! command is a log line, a metric and a span that share one id.
+//!
+//! `ARCHITECTURE.md` walks through the code. Dependencies go one way:
+//! main → app → http, scheduler → auth, jails, history → fail2ban, fetch, store → domain;
+//! the edges report to `telemetry`.
+
+pub mod app;
+pub mod auth;
+pub mod config;
+pub mod domain;
+pub mod fail2ban;
+pub mod fetch;
+pub mod history;
+pub mod http;
+pub mod jails;
+pub mod scheduler;
+pub mod store;
+pub mod telemetry;
