@@ -1,0 +1,98 @@
+// The only place that calls `fetch`: typed results that never throw, and the correlation id
+// of every answer, so that any message on the page can lead to its trace.
+import { toProblem, unreachable } from "./problem";
+import type { AuditItem, Ban, HistoryItem, Jail, Page, Problem } from "./types";
+import type { Session, Status, Trace } from "./types";
+
+/** Longer than the service's own limits, so that its answer is seen rather than ours. */
+const REQUEST_TIMEOUT_MS = 20_000;
+
+export type Result<T> =
+  | { ok: true; status: number; data: T; correlationId: string | null }
+  | { ok: false; status: number; problem: Problem; correlationId: string | null };
+
+let onSignedOut: () => void = () => {};
+
+/** Called when any call finds that the session has ended. */
+export function whenSignedOut(callback: () => void): void {
+  onSignedOut = callback;
+}
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<Result<T>> {
+  const init: RequestInit = {
+    method,
+    credentials: "same-origin",
+    cache: "no-store",
+    headers: { accept: "application/json, application/problem+json" },
+    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+  };
+  if (body !== undefined) {
+    init.headers = { ...init.headers, "content-type": "application/json" };
+    init.body = JSON.stringify(body);
+  }
+  try {
+    const response = await fetch(path, init);
+    return await read<T>(response, path);
+  } catch (error) {
+    const timedOut = error instanceof DOMException && error.name === "TimeoutError";
+    const problem = unreachable(timedOut);
+    return { ok: false, status: problem.status, problem, correlationId: null };
+  }
+}
+
+async function read<T>(response: Response, path: string): Promise<Result<T>> {
+  const correlationId = response.headers.get("x-correlation-id");
+  const status = response.status;
+  const text = await response.text();
+  const body = parse(text);
+  const isMalformed = body === undefined && text !== "";
+  if (response.ok && !isMalformed) {
+    return { ok: true, status, data: body as T, correlationId };
+  }
+  // A wrong password is a 401 too, but there is no session that could have ended.
+  const isSignIn = path === "/api/auth/login" || path === "/api/auth/setup";
+  if (status === 401 && !isSignIn) onSignedOut();
+  const retryAfter = response.headers.get("retry-after");
+  const problem = toProblem(status, body, correlationId, retryAfter);
+  return { ok: false, status, problem, correlationId: problem.correlation_id };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function query(parameters: Record<string, string | number | null>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== null && value !== "") search.set(name, String(value));
+  }
+  return search.size > 0 ? `?${search}` : "";
+}
+
+const segment = encodeURIComponent;
+
+export const api = {
+  session: () => call<Session>("GET", "/api/auth/session"),
+  login: (username: string, password: string) =>
+    call<void>("POST", "/api/auth/login", { username, password }),
+  setup: (code: string, password: string) =>
+    call<void>("POST", "/api/auth/setup", { code, password }),
+  logout: () => call<void>("POST", "/api/auth/logout"),
+
+  status: () => call<Status>("GET", "/api/dashboard/status"),
+  jails: () => call<Page<Jail>>("GET", "/api/jails"),
+  bans: (q: string, limit: number, cursor: string | null) =>
+    call<Page<Ban>>("GET", `/api/bans${query({ q, limit, cursor })}`),
+  ban: (jail: string, ip: string, reason: string) =>
+    call<Ban>("POST", "/api/bans", reason === "" ? { jail, ip } : { jail, ip, reason }),
+  unban: (jail: string, ip: string) =>
+    call<void>("DELETE", `/api/bans/${segment(jail)}/${segment(ip)}`),
+
+  history: (limit: number) => call<Page<HistoryItem>>("GET", `/api/history${query({ limit })}`),
+  audit: (limit: number) => call<Page<AuditItem>>("GET", `/api/audit${query({ limit })}`),
+  trace: (id: string) => call<Trace>("GET", `/api/traces/${segment(id)}`),
+};

@@ -1,0 +1,68 @@
+// The feed out of history and live events; health in words.
+import { describe, expect, it } from "vitest";
+import { entryOf, feedOf, MAX_FEED, prepend } from "./feed";
+import { describe as describeHealth } from "./health";
+import type { HistoryItem, Status } from "./types";
+
+const item = (id: number, minute: number, unbanned: number | null = null): HistoryItem => ({
+  id,
+  jail: "sshd",
+  ip: `192.0.2.${id}`,
+  banned_at: `2026-11-23T12:${String(minute).padStart(2, "0")}:00Z`,
+  expires_at: null,
+  unbanned_at: unbanned === null ? null : `2026-11-23T12:${unbanned}:00Z`,
+  source: "log",
+  correlation_id: "abc",
+});
+
+describe("feed", () => {
+  it("shows ban and unban of a history row as two events, newest first", () => {
+    const feed = feedOf([item(2, 20), item(1, 10, 30)]);
+    expect(feed.map((e) => [e.kind, e.ip])).toEqual([
+      ["unban", "192.0.2.1"],
+      ["ban", "192.0.2.2"],
+      ["ban", "192.0.2.1"],
+    ]);
+    expect(feed[0]?.correlationId).toBeNull();
+  });
+
+  it("has a limit and gives every live event its own key", () => {
+    const event = { jail: "sshd", ip: "192.0.2.1", source: "operator", correlation_id: null };
+    let feed = feedOf([item(1, 10)]);
+    for (let i = 0; i < MAX_FEED + 5; i += 1) feed = prepend(feed, entryOf("unban", event, "now"));
+    expect(feed).toHaveLength(MAX_FEED);
+    expect(new Set(feed.map((entry) => entry.key)).size).toBe(MAX_FEED);
+  });
+});
+
+describe("health", () => {
+  const status: Status = {
+    fail2ban: { connected: true, version: "1.0.2", error: null },
+    jails: 1,
+    bans: 0,
+    bans_24h: 0,
+    telemetry: { export: "grpc", endpoint: "http://127.0.0.1:4317", healthy: true },
+    links: { jaeger: null },
+    version: "0.1.0",
+    started_at: "2026-11-23T12:00:00Z",
+  };
+
+  it("says what is connected, what is down and why", () => {
+    expect(describeHealth(status)[0]).toMatchObject({ value: "1.0.2 connected", level: "ok" });
+    const error = "no socket";
+    const sources = { log: { healthy: false, error: "cannot be read" } };
+    const down = { ...status, fail2ban: { connected: false, version: null, error, sources } };
+    expect(describeHealth(down).slice(0, 2)).toMatchObject([
+      { value: "not reachable", level: "bad", title: "no socket" },
+      { id: "log", value: "cannot be read", level: "warn" },
+    ]);
+  });
+
+  it("tells telemetry that is off from telemetry that fails", () => {
+    const last = (telemetry: Status["telemetry"]) =>
+      describeHealth({ ...status, telemetry }).at(-1);
+    expect(last({ export: "off", endpoint: null, healthy: null })?.level).toBe("off");
+    expect(last({ export: "grpc", endpoint: null, healthy: false })?.level).toBe("warn");
+    expect(last({ export: "grpc", endpoint: null, healthy: null })?.value).toBe("grpc, starting");
+  });
+});

@@ -1,0 +1,125 @@
+// The JSON shapes of BanGUI's HTTP API, as the page reads them.
+
+export interface Session {
+  user: { username: string } | null;
+  setup_required: boolean;
+  version: string;
+}
+
+export interface SourceHealth {
+  healthy: boolean;
+  age_seconds?: number | null;
+  path?: string | null;
+  error?: string | null;
+}
+
+export interface Status {
+  fail2ban: {
+    connected: boolean;
+    version: string | null;
+    error: string | null;
+    sources?: { list?: SourceHealth; log?: SourceHealth };
+  };
+  jails: number | null;
+  bans: number | null;
+  bans_24h: number | null;
+  telemetry: { export: string; endpoint: string | null; healthy: boolean | null };
+  links: { jaeger: string | null };
+  version: string;
+  started_at: string;
+}
+
+export interface Jail {
+  name: string;
+  currently_banned: number;
+  total_banned: number;
+  currently_failed: number;
+  total_failed: number;
+}
+
+export interface Ban {
+  jail: string;
+  ip: string;
+  banned_at: string;
+  expires_at: string | null;
+  reason: string | null;
+}
+
+export interface HistoryItem {
+  id: number | string;
+  jail: string;
+  ip: string;
+  banned_at: string;
+  expires_at: string | null;
+  unbanned_at: string | null;
+  source: string;
+  correlation_id: string | null;
+}
+
+export interface AuditItem {
+  id: number | string;
+  at: string;
+  actor: string | null;
+  client_ip: string | null;
+  action: string;
+  jail: string | null;
+  ip: string | null;
+  reason: string | null;
+  result: "pending" | "success" | "failure";
+  detail: string | null;
+  correlation_id: string | null;
+}
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}
+
+export interface Span {
+  span_id: string;
+  parent_span_id: string | null;
+  name: string;
+  service: string;
+  kind: string;
+  start_unix_us: number;
+  duration_us: number;
+  error: boolean;
+  attributes: Record<string, unknown>;
+}
+
+export interface Trace {
+  trace_id: string;
+  jaeger_url: string | null;
+  spans: Span[];
+}
+
+/** RFC 9457, with BanGUI's extensions. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string | null;
+  correlation_id: string | null;
+  errors: { field: string; message: string }[];
+  retry_after_seconds: number | null;
+}
+
+/** Data of the server-sent events `ban` and `unban`. */
+export interface BanEvent {
+  jail: string;
+  ip: string;
+  banned_at: string;
+  expires_at: string | null;
+  reason?: string | null;
+  /** The ban was told before; only its times are new. */
+  is_correction?: boolean;
+  source: string;
+  correlation_id: string | null;
+}
+
+export interface UnbanEvent {
+  jail: string;
+  ip: string;
+  source: string;
+  correlation_id: string | null;
+}
