@@ -1,0 +1,313 @@
+//! Holds `telemetry/`, the registry of what BanGUI emits, against the source and the documents:
+//! whatever is emitted is declared, whatever is declared is emitted, and both are documented.
+//!
+//! The registry's YAML is read line by line, because it is plain: one key a line, groups begun by
+//! `- id:`. The source is read as text; a name is a literal at the place where it is used.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Made by the collecting layer out of a library's line, so no macro names it.
+const EVENTS_WITHOUT_MACRO: [&str; 1] = ["library_log"];
+/// Fields with a meaning of their own to the layers that read them; they become no attribute.
+const CONTROL_FIELDS: [&str; 3] = ["otel.name", "otel.kind", "otel.status_code"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The Rust files of `src/` with their texts; whole-line comments are left out.
+fn rust_sources() -> Vec<(String, String)> {
+    let mut folders = vec![root().join("src")];
+    let mut paths: Vec<PathBuf> = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if path.extension().is_some_and(|it| it == "rs") => paths.push(path),
+                false => {}
+            }
+        }
+    }
+    paths.sort();
+    let source = |path: &PathBuf| {
+        let name = path.strip_prefix(root()).unwrap_or(path).to_string_lossy().into_owned();
+        let text = read(&name);
+        let code = text.lines().map(|line| match line.trim_start().starts_with("//") {
+            true => "",
+            false => line,
+        });
+        (name.clone(), code.collect::<Vec<_>>().join("\n"))
+    };
+    paths.iter().map(source).collect()
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text[..offset].matches('\n').count() + 1
+}
+
+/// Names with the places where the source uses them.
+type Places = BTreeMap<String, Vec<String>>;
+
+/// Adds the literal that follows each occurrence of an opening, spaces and lines between allowed.
+fn add_literals(places: &mut Places, path: &str, text: &str, opening: &str, before: &str) {
+    for (at, _) in text.match_indices(opening) {
+        let rest = text[at + opening.len()..].trim_start();
+        let Some(rest) = rest.strip_prefix(before) else { continue };
+        let Some((name, _)) = rest.split_once('"') else { continue };
+        let place = format!("{path}:{}", line_of(text, at));
+        places.entry(name.to_owned()).or_default().push(place);
+    }
+}
+
+/// The events that the source emits.
+fn emitted_events() -> Places {
+    let mut places = Places::new();
+    for (path, text) in rust_sources() {
+        for level in ["error", "warn", "info", "debug", "trace"] {
+            add_literals(&mut places, &path, &text, &format!("{level}!("), "name: \"");
+        }
+    }
+    places
+}
+
+/// The fields that each event is logged with, and the places.
+fn event_fields() -> BTreeMap<String, Places> {
+    let mut events: BTreeMap<String, Places> = BTreeMap::new();
+    for (path, text) in rust_sources() {
+        for (at, _) in text.match_indices("name: \"") {
+            let is_macro = text[..at].trim_end().ends_with("!(");
+            let arguments = &text[at..];
+            let Some(name) = arguments.split('"').nth(1).filter(|_| is_macro) else { continue };
+            let place = format!("{path}:{}", line_of(&text, at));
+            let fields = events.entry(name.to_owned()).or_default();
+            for argument in arguments_of(arguments).into_iter().map(str::trim) {
+                let end = argument.bytes().position(|byte| !is_name_byte(byte));
+                let field = &argument[..end.unwrap_or(argument.len())];
+                let is_setting = argument[field.len()..].starts_with(':') || field == "critical";
+                if !field.is_empty() && !is_setting {
+                    fields.entry(field.to_owned()).or_default().push(place.clone());
+                }
+            }
+        }
+    }
+    events
+}
+
+/// The arguments of a macro, given what follows its parenthesis.
+fn arguments_of(text: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut is_literal) = (1_usize, 0, false);
+    let mut arguments = Vec::new();
+    for (at, symbol) in text.char_indices() {
+        match symbol {
+            '"' => is_literal = !is_literal,
+            '(' | '{' | '[' if !is_literal => depth += 1,
+            ')' | '}' | ']' if !is_literal => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 || (depth == 1 && symbol == ',' && !is_literal) {
+            arguments.push(&text[start..at]);
+            start = at + 1;
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    arguments
+}
+
+/// The values of one key in a file of the registry, with their lines.
+fn declared(path: &str, key: &str) -> Places {
+    let mut places = Places::new();
+    for (index, line) in read(path).lines().enumerate() {
+        let line = line.trim_start().trim_start_matches("- ");
+        if let Some(value) = line.strip_prefix(key).and_then(|rest| rest.strip_prefix(": ")) {
+            let place = format!("{path}:{}", index + 1);
+            places.entry(value.trim_matches('"').to_owned()).or_default().push(place);
+        }
+    }
+    places
+}
+
+/// Everything that stands in one list and not in the other, with its places.
+fn only_in(places: &Places, others: &BTreeSet<String>) -> Vec<String> {
+    let missing = places.iter().filter(|(name, _)| !others.contains(*name));
+    missing.map(|(name, places)| format!("{}: {name}", places.join(", "))).collect()
+}
+
+fn names(places: &Places) -> BTreeSet<String> {
+    places.keys().cloned().collect()
+}
+
+fn assert_none(rule: &str, findings: &[String]) {
+    assert!(findings.is_empty(), "{rule}\n  {}\n", findings.join("\n  "));
+}
+
+/// The instruments of the process and their units: each is a literal with dots, and its unit is
+/// the next literal if that is one; else the helper for durations made it, in seconds.
+fn instruments() -> BTreeMap<String, String> {
+    let (_, text) = rust_sources()
+        .into_iter()
+        .find(|(path, _)| path == "src/telemetry/metrics.rs")
+        .unwrap_or_else(|| panic!("src/telemetry/metrics.rs is gone"));
+    let is_name = |it: &str| {
+        let starts_right = it.starts_with(|it: char| it.is_ascii_lowercase());
+        starts_right && it.contains('.') && it.bytes().all(is_name_byte)
+    };
+    let parts: Vec<&str> = text.split('"').collect();
+    // Literals have odd places; what stands before each tells an attribute from an instrument.
+    let literals = (1..parts.len()).step_by(2);
+    let found = literals.filter(|at| {
+        let before = parts[at - 1].trim_end();
+        is_name(parts[*at]) && !before.ends_with("KeyValue::new(")
+    });
+    let unit = |at: usize| match parts.get(at + 2) {
+        Some(unit) if unit.starts_with('{') && unit.ends_with('}') => (*unit).to_owned(),
+        _ => "s".to_owned(),
+    };
+    found.map(|at| (parts[at].to_owned(), unit(at))).collect()
+}
+
+/// The attributes that spans, instruments and the resource carry.
+fn used_attributes() -> Places {
+    let mut places = Places::new();
+    for (path, text) in rust_sources() {
+        if path.starts_with("src/telemetry/") && !path.ends_with("export.rs") {
+            add_literals(&mut places, &path, &text, "KeyValue::new(", "\"");
+        }
+        for (at, _) in text.match_indices("info_span!(") {
+            let place = format!("{path}:{}", line_of(&text, at));
+            for name in span_fields(&text[at + "info_span!(".len()..]) {
+                places.entry(name).or_default().push(place.clone());
+            }
+        }
+    }
+    places
+}
+
+/// The names of the fields of a span, given what follows the macro's parenthesis.
+fn span_fields(text: &str) -> Vec<String> {
+    let fields = arguments_of(text).into_iter().filter_map(|it| it.split_once(" = "));
+    let names = fields.map(|(name, _)| name.trim().to_owned());
+    names.filter(|name| !CONTROL_FIELDS.contains(&name.as_str())).collect()
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'.'
+}
+
+#[test]
+fn every_event_is_declared_and_every_declaration_is_emitted() {
+    let emitted = emitted_events();
+    let declared = declared("telemetry/events.yaml", "name");
+    assert!(emitted.len() > 20, "the search for events finds too little: {emitted:?}");
+    assert_none("emitted but not declared:", &only_in(&emitted, &names(&declared)));
+    let mut known = names(&emitted);
+    known.extend(EVENTS_WITHOUT_MACRO.map(str::to_owned));
+    assert_none("declared but not emitted:", &only_in(&declared, &known));
+    let twice: Vec<_> = declared.values().filter(|places| places.len() > 1).flatten().collect();
+    assert!(twice.is_empty(), "declared twice: {twice:?}");
+    for event in EVENTS_WITHOUT_MACRO {
+        let literal = format!("\"{event}\"");
+        assert!(rust_sources().iter().any(|(_, text)| text.contains(&literal)), "{event}");
+    }
+}
+
+#[test]
+fn the_id_of_an_event_is_its_name_and_its_annotations_are_whole() {
+    let names = names(&declared("telemetry/events.yaml", "name"));
+    let ids: BTreeSet<_> = declared("telemetry/events.yaml", "id")
+        .into_keys()
+        .map(|id| id.trim_start_matches("event.").to_owned())
+        .collect();
+    assert_eq!(ids, names);
+    let count = |key| declared("telemetry/events.yaml", key).values().flatten().count();
+    assert_eq!((count("level"), count("stdout_only")), (names.len(), names.len()));
+    let levels = declared("telemetry/events.yaml", "level");
+    let known = ["debug", "info", "warning", "error", "critical"].map(str::to_owned);
+    assert_none("no level of ours:", &only_in(&levels, &known.into()));
+}
+
+#[test]
+fn every_field_of_an_event_is_declared_with_it() {
+    let mut declared: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut event = "";
+    let text = read("telemetry/events.yaml");
+    for line in text.lines().map(str::trim_start) {
+        event = line.strip_prefix("name: ").unwrap_or(event);
+        if let Some(field) = line.strip_prefix("- ref: ") {
+            declared.entry(event.to_owned()).or_default().insert(field.to_owned());
+        }
+    }
+    let nothing = BTreeSet::new();
+    let logged = event_fields();
+    assert!(logged.len() > 20, "the search for fields finds too little: {logged:?}");
+    for (event, fields) in logged {
+        let undeclared = only_in(&fields, declared.get(&event).unwrap_or(&nothing));
+        assert_none(&format!("{event} has fields that are not declared:"), &undeclared);
+    }
+}
+
+#[test]
+fn every_instrument_is_declared_with_its_unit() {
+    let text = read("telemetry/metrics.yaml");
+    let mut declared = BTreeMap::new();
+    let mut name = "";
+    for line in text.lines().map(str::trim_start) {
+        if let Some(value) = line.strip_prefix("metric_name: ") {
+            name = value;
+        } else if let Some(unit) = line.strip_prefix("unit: ") {
+            declared.insert(name.to_owned(), unit.trim_matches('"').to_owned());
+        }
+    }
+    assert_eq!(instruments(), declared, "left: src/telemetry/metrics.rs, right: the registry");
+}
+
+#[test]
+fn every_span_is_declared() {
+    let mut opened = Places::new();
+    for (path, text) in rust_sources() {
+        add_literals(&mut opened, &path, &text, "_span!(", "\"");
+    }
+    let ids = declared("telemetry/spans.yaml", "id");
+    let declared: BTreeSet<_> =
+        ids.keys().map(|id| id.trim_start_matches("span.").to_owned()).collect();
+    assert_none("opened but not declared:", &only_in(&opened, &declared));
+    assert_eq!(names(&opened), declared, "left: opened, right: declared");
+}
+
+#[test]
+fn every_attribute_is_declared_once() {
+    let ids = declared("telemetry/attributes.yaml", "id");
+    let known = names(&ids);
+    for file in ["events", "metrics", "spans"] {
+        let refs = declared(&format!("telemetry/{file}.yaml"), "ref");
+        assert_none("used but not declared:", &only_in(&refs, &known));
+    }
+    let used = used_attributes();
+    assert!(used.len() > 15, "the search for attributes finds too little: {used:?}");
+    assert_none("used in the source but not declared:", &only_in(&used, &known));
+    let twice: Vec<_> = ids.values().filter(|places| places.len() > 1).flatten().collect();
+    assert!(twice.is_empty(), "declared twice: {twice:?}");
+}
+
+#[test]
+fn what_is_declared_is_documented() {
+    for (registry, key, document) in [
+        ("telemetry/events.yaml", "name", "docs/LOGGING.md"),
+        ("telemetry/metrics.yaml", "metric_name", "docs/METRICS.md"),
+    ] {
+        let text = read(document);
+        let declared = declared(registry, key);
+        let missing = declared.iter().filter(|(name, _)| !text.contains(&format!("`{name}`")));
+        let findings: Vec<_> =
+            missing.map(|(name, places)| format!("{}: {name}", places.join(", "))).collect();
+        assert_none(&format!("not in {document}:"), &findings);
+    }
+}
