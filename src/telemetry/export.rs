@@ -84,20 +84,25 @@ fn note(signal: Signal, result: &OTelSdkResult) {
     }
 }
 
+/// Builds an exporter; endpoint, headers, timeout and compression come from the environment.
+macro_rules! exporter {
+    ($exporter:ident, $protocol:expr) => {
+        match $protocol {
+            Protocol::Grpc => $exporter::builder().with_tonic().build(),
+            Protocol::HttpProtobuf => {
+                $exporter::builder().with_http().with_protocol(OtlpProtocol::HttpBinary).build()
+            }
+        }
+    };
+}
+
 /// Spans leave through here.
 #[derive(Debug)]
 pub(super) struct Spans(SpanExporter);
 
 impl Spans {
     pub(super) fn build(protocol: Protocol) -> Result<Self, BuildError> {
-        let builder = SpanExporter::builder();
-        let exporter = match protocol {
-            Protocol::Grpc => builder.with_tonic().build(),
-            Protocol::HttpProtobuf => {
-                builder.with_http().with_protocol(OtlpProtocol::HttpBinary).build()
-            }
-        };
-        exporter.map(Self)
+        exporter!(SpanExporter, protocol).map(Self)
     }
 }
 
@@ -163,14 +168,7 @@ pub(super) struct Logs(LogExporter);
 
 impl Logs {
     pub(super) fn build(protocol: Protocol) -> Result<Self, BuildError> {
-        let builder = LogExporter::builder();
-        let exporter = match protocol {
-            Protocol::Grpc => builder.with_tonic().build(),
-            Protocol::HttpProtobuf => {
-                builder.with_http().with_protocol(OtlpProtocol::HttpBinary).build()
-            }
-        };
-        exporter.map(Self)
+        exporter!(LogExporter, protocol).map(Self)
     }
 }
 
@@ -195,14 +193,7 @@ pub(super) struct Metrics(MetricExporter);
 
 impl Metrics {
     pub(super) fn build(protocol: Protocol) -> Result<Self, BuildError> {
-        let builder = MetricExporter::builder();
-        let exporter = match protocol {
-            Protocol::Grpc => builder.with_tonic().build(),
-            Protocol::HttpProtobuf => {
-                builder.with_http().with_protocol(OtlpProtocol::HttpBinary).build()
-            }
-        };
-        exporter.map(Self)
+        exporter!(MetricExporter, protocol).map(Self)
     }
 }
 

@@ -1,0 +1,22 @@
+//! Integration tests: the built binary against real servers, seen only from the outside.
+//!
+//! Every test starts its own processes on free ports of 127.0.0.1 with folders of their own, and
+//! ends them by their ids. No test depends on another one.
+
+// Helpers outside of `#[test]` functions are test code too, where a panic is the report.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod api;
+mod client_address;
+mod events;
+mod fail2ban;
+mod fail2ban_outages;
+mod process;
+mod secrets;
+mod sign_in;
+mod story;
+mod telemetry;
+mod trace_context;

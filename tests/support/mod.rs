@@ -1,0 +1,116 @@
+//! What the integration tests share: processes, clients, receivers, and waiting within a limit.
+
+mod bangui;
+mod client;
+mod command;
+pub(crate) mod fail2ban;
+mod fake_socket;
+mod lines;
+mod otlp;
+mod otlp_server;
+mod process;
+mod record;
+mod sse;
+mod stack;
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+pub(crate) use bangui::{Bangui, Builder, PASSWORD};
+pub(crate) use client::{Answer, Client};
+pub(crate) use fail2ban::Fail2ban;
+pub(crate) use fake_socket::FakeSocket;
+pub(crate) use otlp::OtlpReceiver;
+pub(crate) use process::Process;
+pub(crate) use record::{assert_same, hex, line_of_otlp, line_of_otlp_json};
+pub(crate) use sse::Events;
+pub(crate) use stack::Stack;
+
+/// The usual limit of a wait: far more than anything needs here, even beside a compiler.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// The pause between two looks; it bounds the cost of waiting, not its length.
+const LOOK_INTERVAL: Duration = Duration::from_millis(40);
+
+/// Looks until the probe has a value; fails with what was waited for and why it was not there.
+pub(crate) fn eventually<T>(
+    limit: Duration,
+    what: &str,
+    mut probe: impl FnMut() -> Result<T, String>,
+) -> T {
+    let until = Instant::now() + limit;
+    loop {
+        match probe() {
+            Ok(value) => return value,
+            Err(why) if Instant::now() >= until => {
+                panic!("waited {} s for {what}; last seen: {why}", limit.as_secs())
+            }
+            Err(_) => sleep(LOOK_INTERVAL),
+        }
+    }
+}
+
+/// Watches for a while that something holds all the time; for what must *not* happen.
+pub(crate) fn throughout(
+    time: Duration,
+    what: &str,
+    mut probe: impl FnMut() -> Result<(), String>,
+) {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        if let Err(why) = probe() {
+            panic!("{what}: {why}");
+        }
+        sleep(LOOK_INTERVAL);
+    }
+}
+
+/// `Ok` when the condition holds, with words for when it does not.
+pub(crate) fn expect(condition: bool, why: impl Into<String>) -> Result<(), String> {
+    if condition { Ok(()) } else { Err(why.into()) }
+}
+
+/// The root of the repository.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A script of the repository.
+pub(crate) fn script(name: &str) -> PathBuf {
+    let path = repository().join("scripts").join(name);
+    assert!(path.exists(), "scripts/{name} is missing");
+    path
+}
+
+/// The little that every child process inherits.
+pub(crate) fn inherited() -> Vec<(&'static str, String)> {
+    // The cache holds the tools that the scripts would otherwise fetch or build.
+    ["PATH", "HOME", "BANGUI_BUILD_CACHE", "TMPDIR"]
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var(name).ok()?)))
+        .collect()
+}
+
+/// A number that differs with each call.
+pub(crate) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+/// A port of 127.0.0.1 on which nobody listens, below the range from which the kernel takes
+/// ports for outgoing connections, so that it stays free until it is used.
+pub(crate) fn free_port() -> u16 {
+    (0..200)
+        .map(|_| 10_000 + u16::try_from(random() % 9_900).unwrap())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("no free port among 200")
+}
+
+/// Lets one heavy test run at a time: the machine may have two cores.
+pub(crate) fn heavy() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,153 @@
+//! An OTLP receiver inside the test: it keeps what it is sent, decoded on demand.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message;
+use tokio::runtime::Runtime;
+
+use super::otlp_server::{self, Sink};
+use super::{SOON, eventually, hex};
+
+/// One payload as it came.
+#[derive(Clone)]
+struct Payload {
+    path: String,
+    message: Bytes,
+}
+
+/// The receiver; it ends when it is dropped.
+pub(crate) struct OtlpReceiver {
+    address: SocketAddr,
+    payloads: Arc<Mutex<Vec<Payload>>>,
+    is_failing: Arc<AtomicBool>,
+    runtime: Option<Runtime>,
+}
+
+impl OtlpReceiver {
+    pub(crate) fn start() -> Self {
+        Self::start_on(super::free_port())
+    }
+
+    /// Listens on a port that a test chose before.
+    pub(crate) fn start_on(port: u16) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let payloads: Arc<Mutex<Vec<Payload>>> = Arc::default();
+        let is_failing = Arc::new(AtomicBool::new(false));
+        let (kept, failing) = (Arc::clone(&payloads), Arc::clone(&is_failing));
+        let sink: Sink = Arc::new(move |path, message| {
+            if failing.load(Ordering::Relaxed) {
+                return false;
+            }
+            kept.lock().unwrap().push(Payload { path: path.to_owned(), message });
+            true
+        });
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let listener = runtime.block_on(otlp_server::listen(address));
+        runtime.spawn(otlp_server::serve(listener, sink));
+        Self { address, payloads, is_failing, runtime: Some(runtime) }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on every export is refused, or taken again.
+    pub(crate) fn set_failing(&self, is_failing: bool) {
+        self.is_failing.store(is_failing, Ordering::Relaxed);
+    }
+
+    /// The distinct paths that were called.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        let mut paths: Vec<_> = self.all().into_iter().map(|payload| payload.path).collect();
+        paths.sort();
+        paths.dedup();
+        paths
+    }
+
+    /// Whether any payload holds these bytes, wherever they stand.
+    pub(crate) fn payload_with(&self, needle: &str) -> Option<String> {
+        let found = self.all().into_iter().find(|payload| {
+            payload.message.windows(needle.len()).any(|window| window == needle.as_bytes())
+        });
+        found.map(|payload| String::from_utf8_lossy(&payload.message).into_owned())
+    }
+
+    /// All spans.
+    pub(crate) fn spans(&self) -> Vec<Span> {
+        let requests = self.decoded::<ExportTraceServiceRequest>("race");
+        let resources = requests.into_iter().flat_map(|request| request.resource_spans);
+        resources.flat_map(|it| it.scope_spans).flat_map(|it| it.spans).collect()
+    }
+
+    /// Waits for a span of a trace.
+    pub(crate) fn wait_for_span(&self, trace_id: &str, name: &str) -> Span {
+        eventually(SOON, &format!("the span `{name}` of {trace_id}"), || {
+            let spans = self.spans();
+            let found = spans.iter().find(|it| it.name == name && hex(&it.trace_id) == trace_id);
+            let names = || spans.iter().map(|it| (&it.name, hex(&it.trace_id))).collect::<Vec<_>>();
+            found.cloned().ok_or_else(|| format!("{:?}", names()))
+        })
+    }
+
+    /// All log records with the names of their scopes.
+    pub(crate) fn logs(&self) -> Vec<(String, LogRecord)> {
+        let requests = self.decoded::<ExportLogsServiceRequest>("ogs");
+        let resources = requests.into_iter().flat_map(|request| request.resource_logs);
+        let scopes = resources.flat_map(|it| it.scope_logs);
+        scopes
+            .flat_map(|it| {
+                let name = it.scope.map(|scope| scope.name).unwrap_or_default();
+                it.log_records.into_iter().map(move |record| (name.clone(), record))
+            })
+            .collect()
+    }
+
+    /// All metrics, in the order in which they came.
+    pub(crate) fn metrics(&self) -> Vec<Metric> {
+        let requests = self.decoded::<ExportMetricsServiceRequest>("etrics");
+        let resources = requests.into_iter().flat_map(|request| request.resource_metrics);
+        resources.flat_map(|it| it.scope_metrics).flat_map(|it| it.metrics).collect()
+    }
+
+    /// The newest sum of a counter's points.
+    pub(crate) fn counter(&self, name: &str) -> Option<i64> {
+        let newest = self.metrics().into_iter().rfind(|metric| metric.name == name)?;
+        let Some(metric::Data::Sum(sum)) = newest.data else { panic!("{name} is no counter") };
+        let values = sum.data_points.into_iter().map(|point| match point.value {
+            Some(number_data_point::Value::AsInt(value)) => value,
+            other => panic!("{name} is no integer: {other:?}"),
+        });
+        Some(values.sum())
+    }
+
+    fn all(&self) -> Vec<Payload> {
+        self.payloads.lock().unwrap().clone()
+    }
+
+    /// The messages of one signal: both transports have its name in the path.
+    fn decoded<T: Message + Default>(&self, signal: &str) -> Vec<T> {
+        let own = self.all().into_iter().filter(|payload| payload.path.contains(signal));
+        own.map(|payload| T::decode(payload.message).expect("an OTLP message")).collect()
+    }
+}
+
+impl Drop for OtlpReceiver {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
