@@ -62,6 +62,16 @@ check() {
   if step "$@"; then passed=$((passed + 1)); fi
 }
 
+# The binary that cargo test has just built is the one that the browser sees: built once, for both.
+# Alone, this part has none and lets make run build it.
+browser() {
+  local binary=${CARGO_TARGET_DIR:-target}/debug/bangui
+  case " $parts " in
+    *' cargo '*) [ ! -x "$binary" ] || export RUN_BINARY=$binary ;;
+  esac
+  step "browser" tests/browser/run.sh || true
+}
+
 run_part() {
   case $1 in
     ui)
@@ -71,7 +81,7 @@ run_part() {
       step "page: unit tests" npm --prefix ui test --silent || true
       ;;
     cargo) step "cargo test" cargo test --locked --no-fail-fast || true ;;
-    browser) step "browser" tests/browser/run.sh || true ;;
+    browser) browser ;;
     collector) check "collector: configuration" scripts/validate-collector.sh ;;
     *)
       printf 'test: no such part: %s\n' "$1" >&2
@@ -80,6 +90,7 @@ run_part() {
   esac
 }
 
+parts=$*
 for part in "$@"; do
   run_part "$part"
 done

@@ -25,12 +25,13 @@ use super::client_address::{Peer, client_address, logged};
 use super::cookie;
 use super::router::{Match, Router};
 use crate::telemetry::metrics::{self, HttpRequest};
+use crate::telemetry::sanitize::{sanitize_for_logging, sanitize_url_path};
 use crate::telemetry::span::{self, Remote};
 
 /// The status under which a request is counted whose client went away (nginx's custom).
 const CLIENT_CLOSED_REQUEST: u16 = 499;
-/// A longer user agent is cut: it is a stranger's text in every span.
-const USER_AGENT_MAX_BYTES: usize = 200;
+/// A longer path or user agent is cut: it is a stranger's text in every span.
+const STRANGERS_TEXT_MAX_BYTES: usize = 200;
 
 /// Who a request comes from and what it was matched to, for the inner services.
 #[derive(Debug, Clone)]
@@ -129,6 +130,7 @@ impl<S> Observe<S> {
         // The conventions' name of a span: the method, and the route if there is one.
         let method = if facts.method == "_OTHER" { "HTTP" } else { facts.method };
         let name = facts.route.map_or(method.to_owned(), |route| format!("{method} {route}"));
+        let agent = text(header::USER_AGENT).map(sanitize_for_logging);
         let span = tracing::info_span!(
             "request",
             otel.name = name,
@@ -137,11 +139,11 @@ impl<S> Observe<S> {
             http.request.method = facts.method,
             http.route = facts.route,
             http.response.status_code = Empty,
-            url.path = cut(request.uri().path(), USER_AGENT_MAX_BYTES),
+            url.path = shown(sanitize_url_path(request.uri().path())),
             url.scheme = facts.scheme,
             network.protocol.version = version(request.version()),
             client.address = logged(client, site.log_client_ip),
-            user_agent.original = text(header::USER_AGENT).map(|it| cut(it, USER_AGENT_MAX_BYTES)),
+            user_agent.original = agent.as_deref().map(shown),
             user.id = Empty,
             error.type = Empty,
         );
@@ -165,8 +167,10 @@ fn single<'a>(values: http::header::GetAll<'a, HeaderValue>) -> Option<&'a str> 
     if values.next().is_some() { None } else { first.to_str().ok() }
 }
 
-fn cut(text: &str, max_bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(max_bytes)]
+/// A stranger's text, sanitized before, as much of it as a span holds. The cut comes last: it
+/// could leave half a secret that no rule recognises.
+fn shown(text: &str) -> &str {
+    &text[..text.floor_char_boundary(STRANGERS_TEXT_MAX_BYTES)]
 }
 
 fn version(version: Version) -> &'static str {

@@ -58,6 +58,15 @@ pub fn sanitize_for_logging(text: &str) -> Cow<'_, str> {
     current.map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
+/// The path of a URL, or `REDACTED` (as the conventions for URL attributes want) when there is a
+/// secret in it as it stands or percent-decoded. No part of such a path is worth a risk.
+pub fn sanitize_url_path(path: &str) -> &str {
+    const REDACTED: &str = "REDACTED";
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+    let is_benign = |text: &str| matches!(sanitize_for_logging(text), Cow::Borrowed(_));
+    if is_benign(path) && is_benign(&decoded) { path } else { REDACTED }
+}
+
 /// The value of a structured field: masked whole if its key names a secret, else as text.
 pub fn sanitize_field<'a>(key: &str, value: &'a str) -> Cow<'a, str> {
     if !is_secret_key(key) {

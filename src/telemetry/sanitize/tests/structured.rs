@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::super::scan;
 use super::super::{
     RULE_COUNT, hits, is_secret_key, sanitize_field, sanitize_for_logging, sanitize_json,
+    sanitize_url_path,
 };
 use super::{assert_all, assert_unchanged};
 
@@ -171,5 +172,20 @@ fn prefilter_finds_across_chunks() {
         assert_eq!(found, Some(lead));
         let lowered = text.to_ascii_lowercase();
         assert_eq!(scan::find_plainly(lowered.as_bytes(), 0).map(|(at, _)| at), found);
+    }
+}
+
+#[test]
+fn encoded_secrets_in_paths() {
+    for path in [
+        "/password%3Dhunter2",
+        "/Authorization%3A%20Bearer%20hunter2",
+        "/-----BEGIN%20PRIVATE%20KEY-----%0Ahunter2%0A-----END%20PRIVATE%20KEY-----",
+        "/token=hunter2",
+    ] {
+        assert_eq!(sanitize_url_path(path), "REDACTED", "{path}");
+    }
+    for path in ["/api/bans/sshd/2001%3Adb8::1", "/assets/index-a1b2.js", "/%ff%"] {
+        assert_eq!(sanitize_url_path(path), path);
     }
 }
