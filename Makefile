@@ -27,7 +27,7 @@ run: ## build and run BanGUI with a private fail2ban, collector, Jaeger and Prom
 build: ui need-cargo ## build the page and the binary
 	cargo build --locked
 
-test: need-cargo need-node ## the tests that show that the product works
+test: need-cargo need-node need-go ## the tests that show that the product works
 	@scripts/test.sh ui cargo browser
 
 test-all: need-cargo need-node need-go ## the same and the rest

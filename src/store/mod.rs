@@ -1,6 +1,6 @@
 //! The store: accounts, sessions, audit and ban history in SQLite.
 //!
-//! Every statement runs inside a client span and is measured (see [`Store::run`]), so a request's
+//! Every statement runs inside a client span and is measured (see `Store::run`), so a request's
 //! trace shows its SQL. Statements are constants; values are always bound.
 
 mod accounts;
