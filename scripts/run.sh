@@ -367,7 +367,8 @@ start_bangui() {
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$RUN_OTLP_GRPC_PORT \
     OTEL_EXPORTER_OTLP_PROTOCOL=grpc \
     OTEL_METRIC_EXPORT_INTERVAL=5000 \
-    setsid setpriv --pdeathsig TERM -- "$binary" </dev/null >&"$out" 9>&- &
+    setsid setpriv --pdeathsig TERM -- env -u BANGUI_BUILD_CACHE "$binary" \
+    </dev/null >&"$out" 9>&- &
   pid[bangui]=$! state[bangui]=starting since[bangui]=$SECONDS
   # Only BanGUI holds the pipe now: when it ends, tee does.
   exec {out}>&-

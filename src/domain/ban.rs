@@ -18,6 +18,14 @@ pub struct Ban {
     pub expires_at: Option<Timestamp>,
 }
 
+impl Ban {
+    /// The present time as fail2ban would give it: whole seconds.
+    pub fn now() -> Timestamp {
+        let now = Timestamp::now();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+}
+
 /// The counts of one jail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct JailStatus {

@@ -183,7 +183,7 @@ impl History {
     /// are left to the list, because fail2ban writes the same lines when it stops; the caller asks
     /// for the list soon.
     pub async fn logged(&self, events: Vec<LogEvent>, correlation_id: Option<String>) {
-        let (at, now) = (Timestamp::now(), Instant::now());
+        let (at, now) = (Ban::now(), Instant::now());
         let bans = events.into_iter().filter_map(|event| match event {
             LogEvent::Ban(jail, ip) => ip.address().map(|_| (jail, ip)),
             _ => None,

@@ -160,8 +160,7 @@ impl Jails {
         if !created && let Some(held) = self.history.find(jail, &subject) {
             return Ok(Banned::Already(held));
         }
-        // Whole seconds, as fail2ban has them.
-        let banned_at = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
+        let banned_at = Ban::now();
         let expires_at = (bantime_seconds >= 0)
             .then(|| banned_at.checked_add(SignedDuration::from_secs(bantime_seconds)).ok())
             .flatten();

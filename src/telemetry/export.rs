@@ -4,8 +4,9 @@
 //! mark: hyper, h2 and tonic do not pass that mark on, and without it every export would log
 //! itself and so feed the next one.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use opentelemetry::trace::Status;
 use opentelemetry::{Array, KeyValue, StringValue, Value};
@@ -29,9 +30,9 @@ pub(super) type BuildError = opentelemetry_otlp::ExporterBuildError;
 /// The kinds of data that leave.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Signal {
-    Traces = 1,
-    Metrics = 2,
-    Logs = 4,
+    Traces,
+    Metrics,
+    Logs,
 }
 
 impl Signal {
@@ -44,26 +45,36 @@ impl Signal {
     }
 }
 
-/// Signals whose last export failed, as bits, and signals that ever succeeded.
-static FAILING: AtomicU8 = AtomicU8::new(0);
-static SUCCEEDED: AtomicU8 = AtomicU8::new(0);
+/// A failure that has not come again for so long, while other signals arrive, is over: a signal
+/// that has nothing to send cannot say so itself.
+const FAILURE_FADES_AFTER_SECONDS: u64 = 60;
+
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// When each signal last failed, in seconds of this process counted from one; zero is never.
+static FAILED_AT: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+static HAS_SUCCEEDED: AtomicBool = AtomicBool::new(false);
+static IS_FAILING: AtomicBool = AtomicBool::new(false);
 
 /// Whether telemetry reaches its destination; nothing before the first export was answered.
 pub fn is_healthy() -> Option<bool> {
-    match (FAILING.load(Ordering::Relaxed), SUCCEEDED.load(Ordering::Relaxed)) {
-        (0, 0) => None,
-        (failing, _) => Some(failing == 0),
-    }
+    let is_failing = IS_FAILING.load(Ordering::Relaxed);
+    (is_failing || HAS_SUCCEEDED.load(Ordering::Relaxed)).then_some(!is_failing)
 }
 
 /// Notes how an export ended. Only the first failure and the recovery are told: a collector that
 /// is away must not fill the log.
 fn note(signal: Signal, result: &OTelSdkResult) {
-    let bit = signal as u8;
+    let now_seconds = STARTED.elapsed().as_secs() + 1;
+    let failed_at = &FAILED_AT[signal as usize];
     match result {
         Ok(()) => {
-            SUCCEEDED.fetch_or(bit, Ordering::Relaxed);
-            if FAILING.fetch_and(!bit, Ordering::Relaxed) == bit {
+            HAS_SUCCEEDED.store(true, Ordering::Relaxed);
+            failed_at.store(0, Ordering::Relaxed);
+            let is_over = FAILED_AT.iter().all(|at| match at.load(Ordering::Relaxed) {
+                0 => true,
+                at => now_seconds.saturating_sub(at) >= FAILURE_FADES_AFTER_SECONDS,
+            });
+            if is_over && IS_FAILING.swap(false, Ordering::Relaxed) {
                 tracing::info!(
                     name: "telemetry_export_recovered",
                     target: super::EXPORT_TARGET,
@@ -72,7 +83,8 @@ fn note(signal: Signal, result: &OTelSdkResult) {
             }
         }
         Err(error) => {
-            if FAILING.fetch_or(bit, Ordering::Relaxed) == 0 {
+            failed_at.store(now_seconds, Ordering::Relaxed);
+            if !IS_FAILING.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
                     name: "telemetry_export_failed",
                     target: super::EXPORT_TARGET,

@@ -79,7 +79,9 @@ impl Builder {
     /// A command line of the binary in this environment.
     pub(crate) fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bangui"));
-        command.env_clear().envs(inherited()).current_dir(folder);
+        // The cache is the scripts' setting; the service would warn of a variable unknown to it.
+        command.env_clear().envs(inherited()).env_remove("BANGUI_BUILD_CACHE");
+        command.current_dir(folder);
         command.env("BANGUI_DATA_DIR", folder);
         // Nothing of what may run on this machine is asked by accident.
         let nobody = folder.join("no.sock");

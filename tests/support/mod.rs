@@ -88,8 +88,8 @@ pub(crate) fn script(name: &str) -> PathBuf {
 
 /// The little that every child process inherits.
 pub(crate) fn inherited() -> Vec<(&'static str, String)> {
-    // The cache holds the tools that the scripts would otherwise fetch or build.
-    ["PATH", "HOME", "BANGUI_BUILD_CACHE", "TMPDIR"]
+    // The caches hold the tools that the scripts would otherwise fetch or build.
+    ["PATH", "HOME", "TMPDIR", "BANGUI_BUILD_CACHE", "GOCACHE", "GOMODCACHE", "GOPROXY"]
         .into_iter()
         .filter_map(|name| Some((name, std::env::var(name).ok()?)))
         .collect()
