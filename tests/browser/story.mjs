@@ -105,6 +105,11 @@ step("the key b leads to the ban box, and a ban answers with its trace id", asyn
 });
 
 step("the overview is handsome enough for a picture", async () => {
+  // The counts are asked for a moment after the row came; in the picture they agree with it.
+  await until(async () => (await number("bans-24h")) >= (await number("bans-total")), {
+    timeoutMs: ACTION_MS,
+    what: "the bans of 24 hours to include the last one",
+  });
   for (const close of await at("toast").getByLabel("Dismiss").all()) await close.click();
   await page.evaluate(() => document.activeElement?.blur());
   await page.mouse.move(0, 0);
