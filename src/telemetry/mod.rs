@@ -9,8 +9,10 @@
 mod collect;
 mod export;
 mod json;
+pub mod level;
 pub mod metrics;
 mod otlp_log;
+pub mod receipt;
 mod record;
 mod resource;
 pub mod sanitize;
