@@ -12,6 +12,7 @@ const EXIT_CONFIG: u8 = 78;
 
 #[allow(clippy::print_stderr)] // Commands talk to a person; the service talks in JSON lines.
 fn main() -> ExitCode {
+    app::log_panics();
     let command = match Command::parse(std::env::args().skip(1)) {
         Ok(command) => command,
         Err(usage) => {

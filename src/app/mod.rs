@@ -8,6 +8,7 @@ mod serve;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 
+pub use crate::telemetry::log_panics;
 pub use command::Command;
 
 use crate::auth;

@@ -92,6 +92,18 @@ impl Environment {
         }
     }
 
+    /// A whole number from 1 to `max`.
+    pub fn number(&mut self, name: &str, default: usize, max: usize) -> usize {
+        let Some(text) = self.text(name) else { return default };
+        match text.parse() {
+            Ok(number) if (1..=max).contains(&number) => number,
+            _ => {
+                self.problem(name, format!("must be a whole number from 1 to {max}"));
+                default
+            }
+        }
+    }
+
     /// One of a few words.
     pub fn choice<T: Copy>(&mut self, name: &str, default: T, choices: &[(&str, T)]) -> T {
         let Some(text) = self.text(name) else { return default };

@@ -4,6 +4,8 @@
 //! the exporters themselves. What is decided here is *whether* a signal is exported and by which
 //! protocol, because without any endpoint nothing may leave.
 
+use std::time::Duration;
+
 use super::Environment;
 
 /// Where the exporters send to when external logging is on and no endpoint is named.
@@ -28,6 +30,35 @@ impl Protocol {
     }
 }
 
+/// Which traces are exported (`OTEL_TRACES_SAMPLER`).
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Sampler {
+    /// All.
+    AlwaysOn,
+    /// None.
+    AlwaysOff,
+    /// A share of them, from 0 to 1, by trace id.
+    Ratio(f64),
+    /// As the trusted caller decided; all of those that begin here. The default.
+    #[default]
+    ParentAlwaysOn,
+    /// As the trusted caller decided; none of those that begin here.
+    ParentAlwaysOff,
+    /// As the trusted caller decided; a share of those that begin here.
+    ParentRatio(f64),
+}
+
+/// The buffer between the log and the collector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogBuffer {
+    /// How many records it holds; when it is full, the oldest goes.
+    pub buffer_records: usize,
+    /// How many records are sent at once.
+    pub batch_records: usize,
+    /// How long a record waits for others.
+    pub delay: Duration,
+}
+
 /// The export of each signal: its protocol, or nothing when it stays in the process.
 #[derive(Debug, Clone, Default)]
 pub struct Export {
@@ -42,6 +73,39 @@ pub struct Export {
     pub endpoint: Option<String>,
     /// Whether `OTEL_METRIC_EXPORT_INTERVAL` is set; without it we export every ten seconds.
     pub metric_interval_is_set: bool,
+    /// Which traces leave.
+    pub sampler: Sampler,
+    /// What waits for the collector.
+    pub log_buffer: LogBuffer,
+}
+
+impl Default for LogBuffer {
+    fn default() -> Self {
+        Self { buffer_records: 1000, batch_records: 512, delay: Duration::from_secs(1) }
+    }
+}
+
+impl LogBuffer {
+    /// Records are at most 64 KiB, and usually a half; more would be a way to run out of memory.
+    const RECORDS_MAX: usize = 100_000;
+    const DELAY_MAX_MS: usize = 60_000;
+
+    fn read(env: &mut Environment) -> Self {
+        let default = Self::default();
+        let buffer =
+            env.number("OTEL_BLRP_MAX_QUEUE_SIZE", default.buffer_records, Self::RECORDS_MAX);
+        let name = "BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE";
+        let buffer_records = env.number(name, buffer, Self::RECORDS_MAX);
+        let name = "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE";
+        let batch_records = env.number(name, default.batch_records, Self::RECORDS_MAX);
+        let delay_ms = default.delay.as_millis() as usize;
+        let delay_ms = env.number("OTEL_BLRP_SCHEDULE_DELAY", delay_ms, Self::DELAY_MAX_MS);
+        Self {
+            buffer_records,
+            batch_records: batch_records.min(buffer_records),
+            delay: Duration::from_millis(delay_ms as u64),
+        }
+    }
 }
 
 impl Export {
@@ -67,6 +131,8 @@ impl Export {
             logs,
             endpoint: general.or(own).or(external.then(|| DEFAULT_ENDPOINT.into())).filter(|_| any),
             metric_interval_is_set: env.any(&["OTEL_METRIC_EXPORT_INTERVAL"]),
+            sampler: sampler(env),
+            log_buffer: LogBuffer::read(env),
         }
     }
 
@@ -74,6 +140,23 @@ impl Export {
     pub fn is_on(&self) -> bool {
         self.traces.or(self.metrics).or(self.logs).is_some()
     }
+}
+
+fn sampler(env: &mut Environment) -> Sampler {
+    const ARGUMENT: &str = "OTEL_TRACES_SAMPLER_ARG";
+    let share = env.parse(ARGUMENT, 1.0);
+    if !(0.0..=1.0).contains(&share) {
+        env.problem(ARGUMENT, "must be a share from 0 to 1");
+    }
+    let choices = [
+        ("always_on", Sampler::AlwaysOn),
+        ("always_off", Sampler::AlwaysOff),
+        ("traceidratio", Sampler::Ratio(share)),
+        ("parentbased_always_on", Sampler::ParentAlwaysOn),
+        ("parentbased_always_off", Sampler::ParentAlwaysOff),
+        ("parentbased_traceidratio", Sampler::ParentRatio(share)),
+    ];
+    env.choice("OTEL_TRACES_SAMPLER", Sampler::default(), &choices)
 }
 
 fn protocol(env: &mut Environment, signal: &str) -> Protocol {
@@ -135,6 +218,30 @@ mod tests {
         assert!(!read(&[endpoint, ("OTEL_SDK_DISABLED", "true")]).is_on());
         let export = read(&[endpoint, ("BANGUI_METRICS_ENABLED", "false")]);
         assert_eq!((export.metrics, export.logs), (None, Some(Protocol::Grpc)));
+    }
+
+    #[test]
+    fn samplers_have_their_standard_names() {
+        let ratio = ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
+        assert_eq!(read(&[]).sampler, Sampler::ParentAlwaysOn);
+        assert_eq!(read(&[ratio]).sampler, Sampler::ParentRatio(1.0));
+        let share = ("OTEL_TRACES_SAMPLER_ARG", "0.25");
+        assert_eq!(read(&[ratio, share]).sampler, Sampler::ParentRatio(0.25));
+        let wrong = [("OTEL_TRACES_SAMPLER", "sometimes"), ("OTEL_TRACES_SAMPLER_ARG", "2")];
+        let mut env = Environment::from_pairs(wrong);
+        Export::read(&mut env);
+        assert_eq!(env.into_problems().len(), 2);
+    }
+
+    #[test]
+    fn a_batch_is_no_larger_than_the_buffer() {
+        let buffer = ("BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE", "100");
+        let read = read(&[buffer, ("OTEL_BLRP_SCHEDULE_DELAY", "200")]).log_buffer;
+        assert_eq!((read.buffer_records, read.batch_records), (100, 100));
+        assert_eq!(read.delay, Duration::from_millis(200));
+        let mut env = Environment::from_pairs([(buffer.0, "0")]);
+        Export::read(&mut env);
+        assert!(env.into_problems()[0].reason.contains("from 1 to"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 pub use environment::{Environment, Problem};
-pub use export::{Export, Protocol};
+pub use export::{Export, LogBuffer, Protocol, Sampler};
 
 use crate::domain::Secret;
 

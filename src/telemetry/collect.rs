@@ -1,16 +1,19 @@
-//! The tracing layer that turns an event into a [`Record`] and hands it to both outputs.
+//! The tracing layer that turns an event into a [`Record`] and hands it to the outputs.
 //!
-//! Context comes from the enclosing spans: the fields that [`CONTEXT`] names are kept with the
-//! span when they are recorded and copied onto every record inside it, so a request's user,
-//! client and route stand on each of its lines without anybody passing them along.
+//! An event is visited once. Context comes from the enclosing spans: the fields that [`CONTEXT`]
+//! names are kept with the span when they are recorded and copied onto every record inside it, so
+//! a request's user, client and route stand on each of its lines without anybody passing them
+//! along.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
 use std::time::SystemTime;
 
 use opentelemetry::Context as OtelContext;
 use opentelemetry::trace::TraceContextExt as _;
+use tracing::callsite::Identifier;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record as SpanRecord};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -18,9 +21,12 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use super::otlp_log::OtlpLog;
-use super::record::{Fields, Record, Severity, Value};
-use super::stdout::Stdout;
+use super::level;
+use super::outputs::Outputs;
+use super::record::{Fields, Record, Severity, Trace, Uid, Value};
+use super::repeats::{self, Repeats};
+use super::traceparent;
+use crate::config::LogLevel;
 
 /// Span attribute (semantic convention) and the key under which a log line shows it.
 const CONTEXT: [(&str, &str); 4] = [
@@ -33,53 +39,96 @@ const CONTEXT: [(&str, &str); 4] = [
 /// What a span contributes to the records inside it.
 struct SpanContext(Fields);
 
+thread_local! {
+    /// The memory of the last event, for the next one.
+    static SCRATCH: RefCell<Draft> = RefCell::default();
+}
+
 /// The layer. It needs the span layer of tracing-opentelemetry beside it for trace ids.
 pub(super) struct Collect {
-    stdout: Stdout,
-    otlp: Option<OtlpLog>,
-    instance: u64,
-    sequence: AtomicU64,
-    /// tracing knows no level above error, so this one is sorted out here.
-    is_critical_only: bool,
+    outputs: Outputs,
+    repeats: Repeats,
+    /// What is the same for every event of one place in the source.
+    sites: RwLock<HashMap<Identifier, &'static Site>>,
+}
+
+/// One place in the source that logs.
+struct Site {
+    logger_name: String,
+    event: &'static str,
+    is_ours: bool,
+    /// Whether its records may leave by export.
+    travels: bool,
 }
 
 impl Collect {
-    pub(super) fn new(
-        stdout: Stdout,
-        otlp: Option<OtlpLog>,
-        instance: u64,
-        is_critical_only: bool,
-    ) -> Self {
-        Self { stdout, otlp, instance, sequence: AtomicU64::new(0), is_critical_only }
+    pub(super) fn new(outputs: Outputs, repeats: Repeats) -> Self {
+        Self { outputs, repeats, sites: RwLock::default() }
     }
 
-    fn record<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Record
+    fn site(&self, metadata: &'static Metadata<'static>) -> &'static Site {
+        let known = self.sites.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(site) = known.get(&metadata.callsite()) {
+            return site;
+        }
+        drop(known);
+        let is_ours = level::is_ours(metadata.target());
+        // There are as many as there are places in the source, so none needs to be given back.
+        let site = Box::leak(Box::new(Site {
+            logger_name: logger_name(metadata.target()).into_owned(),
+            event: event_name(metadata, is_ours),
+            is_ours,
+            travels: travels(metadata.target()),
+        }));
+        let mut known = self.sites.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(metadata.callsite(), site);
+        site
+    }
+
+    fn collect<S>(&self, event: &Event<'_>, context: &Context<'_, S>, draft: &mut Draft)
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let mut fields = Fields::default();
-        event.record(&mut Visitor(&mut fields));
-        for span in context.event_scope(event).into_iter().flatten() {
-            if let Some(SpanContext(own)) = span.extensions().get::<SpanContext>() {
-                for (key, value) in &own.items {
-                    if !fields.contains(key) {
-                        fields.items.push((key.clone(), value.clone()));
-                    }
-                }
+        let metadata = event.metadata();
+        draft.clear();
+        event.record(draft);
+        let severity = severity(metadata.level(), draft.is_critical);
+        if severity != Severity::Critical && level::current() == LogLevel::Critical {
+            return;
+        }
+        let site = self.site(metadata);
+        draft.fields.clean();
+        let logger_name = match &draft.target {
+            Some(target) => Cow::Owned(target.clone()),
+            None => Cow::Borrowed(site.logger_name.as_str()),
+        };
+        let travels = match &draft.target {
+            Some(target) => self::travels(target),
+            None => site.travels,
+        };
+        if repeats::is_limited(severity, site.is_ours, site.event) {
+            let line =
+                repeats::Line { severity, logger_name: &logger_name, event: site.event, travels };
+            if !self.repeats.admit(line, &draft.fields) {
+                return;
             }
         }
-        let seq = self.sequence.fetch_add(1, Ordering::Relaxed) + 1;
-        let metadata = event.metadata();
-        Record {
-            timestamp: SystemTime::now(),
-            severity: severity(metadata.level(), fields.critical),
-            logger_name: logger_name(metadata.target()),
-            event: event_name(metadata),
-            trace: current_trace(),
-            uid: format!("{:016x}{seq:016x}", self.instance),
-            seq,
-            fields,
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(SpanContext(own)) = span.extensions().get::<SpanContext>() {
+                draft.fields.inherit(own);
+            }
         }
+        let mut record = Record {
+            at: SystemTime::now(),
+            severity,
+            logger_name,
+            event: site.event,
+            trace: draft.trace.or_else(current_trace),
+            uid: draft.uid,
+            fields: &mut draft.fields,
+            repeats: 0,
+        };
+        self.outputs.emit(&mut record, travels);
     }
 }
 
@@ -90,6 +139,7 @@ where
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let mut fields = Fields::default();
         attributes.record(&mut ContextVisitor(&mut fields));
+        fields.clean();
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(SpanContext(fields));
         }
@@ -99,36 +149,29 @@ where
         let Some(span) = context.span(id) else { return };
         if let Some(SpanContext(fields)) = span.extensions_mut().get_mut::<SpanContext>() {
             values.record(&mut ContextVisitor(fields));
+            fields.clean();
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let record = self.record(event, &context);
-        if self.is_critical_only && record.severity != Severity::Critical {
-            return;
-        }
-        self.stdout.write(&record);
-        if let Some(otlp) = &self.otlp
-            && !is_stdout_only(event.metadata().target())
-            && !OtelContext::is_current_telemetry_suppressed()
-        {
-            otlp.emit(&record);
-        }
+        SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+            Ok(mut draft) => self.collect(event, &context, &mut draft),
+            // A value that logs while it is printed.
+            Err(_) => self.collect(event, &context, &mut Draft::default()),
+        });
     }
 }
 
 /// Diagnostics of the export itself may not travel by it, or a failing export feeds itself.
 /// What carries the export talks on threads of its own, which have no suppression mark.
-fn is_stdout_only(target: &str) -> bool {
+fn travels(target: &str) -> bool {
     const CARRIERS: [&str; 7] =
         ["opentelemetry", "hyper", "h2", "reqwest", "rustls", "tonic", "tower"];
     let package = target.split("::").next().unwrap_or_default();
-    target == super::EXPORT_TARGET || CARRIERS.iter().any(|carrier| package.starts_with(carrier))
+    target != super::EXPORT_TARGET && !CARRIERS.iter().any(|carrier| package.starts_with(carrier))
 }
 
-fn current_trace()
--> Option<(opentelemetry::trace::TraceId, opentelemetry::trace::SpanId, opentelemetry::TraceFlags)>
-{
+fn current_trace() -> Option<Trace> {
     OtelContext::map_current(|context| {
         let span = context.span();
         let ids = span.span_context();
@@ -136,9 +179,9 @@ fn current_trace()
     })
 }
 
-fn severity(level: &Level, critical: bool) -> Severity {
+fn severity(level: &Level, is_critical: bool) -> Severity {
     match *level {
-        Level::ERROR if critical => Severity::Critical,
+        Level::ERROR if is_critical => Severity::Critical,
         Level::ERROR => Severity::Error,
         Level::WARN => Severity::Warning,
         Level::INFO => Severity::Info,
@@ -148,7 +191,7 @@ fn severity(level: &Level, critical: bool) -> Severity {
 
 /// `bangui::http::problem` is `app.http.problem`; a library keeps its own path. The composition
 /// root speaks for the whole program, as `app.main`.
-fn logger_name(target: &'static str) -> Cow<'static, str> {
+fn logger_name(target: &str) -> Cow<'_, str> {
     match target.strip_prefix("bangui") {
         Some("") => "app.main".into(),
         Some(path) if path.starts_with("::app") => "app.main".into(),
@@ -158,45 +201,73 @@ fn logger_name(target: &'static str) -> Cow<'static, str> {
 }
 
 /// Our events are named; the macro names an unnamed one after its source line.
-fn event_name(metadata: &'static Metadata<'static>) -> Cow<'static, str> {
-    let is_ours = metadata.target().starts_with("bangui");
-    if is_ours && !metadata.name().starts_with("event ") {
-        metadata.name().into()
-    } else {
-        "library_log".into()
+fn event_name(metadata: &'static Metadata<'static>, is_ours: bool) -> &'static str {
+    let is_named = is_ours && !metadata.name().starts_with("event ");
+    if is_named { metadata.name() } else { "library_log" }
+}
+
+/// What was read of an event.
+#[derive(Default)]
+struct Draft {
+    fields: Fields,
+    is_critical: bool,
+    uid: Option<Uid>,
+    trace: Option<Trace>,
+    target: Option<String>,
+}
+
+impl Draft {
+    fn clear(&mut self) {
+        self.fields.clear();
+        self.is_critical = false;
+        (self.uid, self.trace, self.target) = (None, None, None);
+    }
+
+    /// Takes what is meant for this layer and becomes no field.
+    fn control(&mut self, key: &str, text: &str) -> bool {
+        match key {
+            "log.uid" => self.uid = Uid::parse(text),
+            "log.traceparent" => {
+                self.trace = traceparent::parse(text)
+                    .map(|it| (it.trace_id(), it.span_id(), it.trace_flags()));
+            }
+            "log.target" => self.target = Some(text.to_owned()),
+            _ => return false,
+        }
+        true
     }
 }
 
-struct Visitor<'a>(&'a mut Fields);
-
-impl Visit for Visitor<'_> {
+impl Visit for Draft {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.text(field.name(), value);
+        if !self.control(field.name(), value) {
+            self.fields.text(field.name(), value);
+        }
     }
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.set(field.name(), Value::Int(value));
+        self.fields.plain(field.name(), Value::Int(value));
     }
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.set(field.name(), Value::Unsigned(value));
+        self.fields.plain(field.name(), Value::Unsigned(value));
     }
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.0.set(field.name(), Value::Float(value));
+        self.fields.plain(field.name(), Value::Float(value));
     }
     fn record_bool(&mut self, field: &Field, value: bool) {
         if field.name() == "critical" {
-            self.0.critical = value;
+            self.is_critical = value;
         } else {
-            self.0.set(field.name(), Value::Bool(value));
+            self.fields.plain(field.name(), Value::Bool(value));
         }
     }
+    fn record_bytes(&mut self, field: &Field, value: &[u8]) {
+        self.fields.text(field.name(), &String::from_utf8_lossy(value));
+    }
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.0.text(field.name(), &value.to_string());
+        self.fields.display(field.name(), format_args!("{value}"));
     }
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        let mut text = String::new();
-        // A Debug that fails leaves what it wrote so far, which is better than no line at all.
-        let _ = write!(text, "{value:?}");
-        self.0.text(field.name(), &text);
+        self.fields.display(field.name(), format_args!("{value:?}"));
     }
 }
 
@@ -215,12 +286,12 @@ impl Visit for ContextVisitor<'_> {
     }
     fn record_i64(&mut self, field: &Field, value: i64) {
         if let Some(key) = context_key(field) {
-            self.0.set(key, Value::Int(value));
+            self.0.plain(key, Value::Int(value));
         }
     }
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         if let Some(key) = context_key(field) {
-            self.0.text(key, &format!("{value:?}"));
+            self.0.display(key, format_args!("{value:?}"));
         }
     }
 }
@@ -243,5 +314,12 @@ mod tests {
     fn critical_is_an_error_that_says_so() {
         assert_eq!(severity(&Level::ERROR, true), Severity::Critical);
         assert_eq!(severity(&Level::WARN, true), Severity::Warning);
+    }
+
+    #[test]
+    fn what_carries_the_export_does_not_travel_by_it() {
+        assert!(travels("bangui::auth") && travels("sqlx::query"));
+        assert!(!travels("h2::codec") && !travels("opentelemetry_sdk"));
+        assert!(!travels(super::super::EXPORT_TARGET));
     }
 }

@@ -15,7 +15,6 @@ use opentelemetry_otlp::{
 };
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::logs::{LogBatch, LogExporter as LogExporterTrait};
 use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
@@ -63,7 +62,7 @@ pub fn is_healthy() -> Option<bool> {
 
 /// Notes how an export ended. Only the first failure and the recovery are told: a collector that
 /// is away must not fill the log.
-fn note(signal: Signal, result: &OTelSdkResult) {
+pub(super) fn note(signal: Signal, result: &OTelSdkResult) {
     let now_seconds = STARTED.elapsed().as_secs() + 1;
     let failed_at = &FAILED_AT[signal as usize];
     match result {
@@ -84,7 +83,9 @@ fn note(signal: Signal, result: &OTelSdkResult) {
         }
         Err(error) => {
             failed_at.store(now_seconds, Ordering::Relaxed);
-            if !IS_FAILING.swap(true, Ordering::Relaxed) {
+            let is_first = !IS_FAILING.swap(true, Ordering::Relaxed);
+            // Failures of the log are told by its delivery.
+            if is_first && !matches!(signal, Signal::Logs) {
                 tracing::warn!(
                     name: "telemetry_export_failed",
                     target: super::EXPORT_TARGET,
@@ -174,30 +175,10 @@ pub(super) fn sanitize_attribute(attribute: &mut KeyValue) {
     }
 }
 
-/// Log records leave through here; they were sanitized when they were collected.
-#[derive(Debug)]
-pub(super) struct Logs(LogExporter);
-
-impl Logs {
-    pub(super) fn build(protocol: Protocol) -> Result<Self, BuildError> {
-        exporter!(LogExporter, protocol).map(Self)
-    }
-}
-
-impl LogExporterTrait for Logs {
-    async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
-        let result = self.0.export(batch).await;
-        note(Signal::Logs, &result);
-        result
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.0.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.0.set_resource(resource);
-    }
+/// Log records leave through this; they were sanitized when they were collected, and `delivery`
+/// decides when and how often they are sent.
+pub(super) fn logs(protocol: Protocol) -> Result<LogExporter, BuildError> {
+    exporter!(LogExporter, protocol)
 }
 
 /// Metrics leave through here; their attributes are bounded by views.

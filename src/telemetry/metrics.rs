@@ -9,9 +9,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{
-    Counter, Histogram, Meter, MeterProvider as _, ObservableGauge, UpDownCounter,
+    Counter, Histogram, Meter, MeterProvider as _, ObservableCounter, ObservableGauge,
+    UpDownCounter,
 };
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, SdkMeterProvider, Stream};
+
+use super::{counts, sanitize};
 
 /// Bounds of every duration, in seconds: from half a millisecond, because that is what a request
 /// costs here, to the ten seconds at which it is given up.
@@ -32,7 +35,8 @@ struct Instruments {
     fail2ban_connection_errors: Counter<u64>,
     db_operation_duration: Histogram<f64>,
     // Kept because dropping an observable instrument ends its callbacks.
-    _gauges: [ObservableGauge<u64>; 2],
+    _gauges: [ObservableGauge<u64>; 3],
+    _counters: [ObservableCounter<u64>; 4],
 }
 
 /// Creates the instruments. Called once, by telemetry's start.
@@ -67,11 +71,59 @@ pub(super) fn install(provider: &SdkMeterProvider) {
         _gauges: [
             gauge(&meter, "bangui.bans.total", "{ban}", "Bans in force, over all jails.", &BANS),
             gauge(&meter, "bangui.jails.total", "{jail}", "Jails of fail2ban.", &JAILS),
+            meter
+                .u64_observable_gauge("bangui.log.buffered")
+                .with_unit("{record}")
+                .with_description("Log records that the collector has not acknowledged yet.")
+                .with_callback(|observer| observer.observe(counts::buffered(), &[]))
+                .build(),
         ],
+        _counters: log_counters(&meter),
     };
     // The series exists from the start, so that an alert on its increase sees the first one.
     instruments.fail2ban_connection_errors.add(0, &[]);
     let _ = INSTRUMENTS.set(instruments);
+}
+
+/// What the log path counts about itself; the instruments only read.
+fn log_counters(meter: &Meter) -> [ObservableCounter<u64>; 4] {
+    let level = |level: &'static str| [KeyValue::new("bangui.log.level", level)];
+    let reason = |reason: &'static str| [KeyValue::new("bangui.log.lost.reason", reason)];
+    let rule = |rule: &'static str| [KeyValue::new("bangui.sanitizer.rule", rule)];
+    [
+        meter
+            .u64_observable_counter("bangui.log.records")
+            .with_unit("{record}")
+            .with_description("Log records, by level.")
+            .with_callback(move |observer| {
+                counts::lines().for_each(|(name, count)| observer.observe(count, &level(name)));
+            })
+            .build(),
+        meter
+            .u64_observable_counter("bangui.log.delivered")
+            .with_unit("{record}")
+            .with_description("Log records that the collector has acknowledged.")
+            .with_callback(|observer| observer.observe(counts::all_delivered(), &[]))
+            .build(),
+        meter
+            .u64_observable_counter("bangui.log.lost")
+            .with_unit("{record}")
+            .with_description("Log records that an output never got, by reason.")
+            .with_callback(move |observer| {
+                let lost = counts::lost().into_iter();
+                lost.for_each(|(name, count)| observer.observe(count, &reason(name)));
+            })
+            .build(),
+        meter
+            .u64_observable_counter("bangui.sanitizer.redactions")
+            .with_unit("{redaction}")
+            .with_description("Secrets that were taken out of telemetry, by rule.")
+            .with_callback(move |observer| {
+                let hits = sanitize::hits().into_iter();
+                hits.for_each(|(name, count)| observer.observe(count, &rule(name)));
+            })
+            .build(),
+    ]
 }
 
 fn gauge(

@@ -3,42 +3,59 @@
 //! This is the only module that names the OpenTelemetry SDK and tracing-subscriber. The rest of
 //! the product uses `tracing`'s macros, [`metrics`] for facts and [`span`] for correlation.
 //!
-//! An event takes one path: `collect` visits it once, `sanitize` cleans every text in it, and the
-//! same record goes to `stdout` and `otlp_log`. Spans are cleaned where they leave, in `export`.
+//! An event takes one path: `level` decides whether it is shown, `collect` visits it once,
+//! `record` takes every secret out, `repeats` leaves out what says the same again and again, and
+//! `outputs` gives the same record to `stdout` and, by `otlp_log`, to `delivery`. Spans are
+//! cleaned where they leave, in `export`.
 
 mod collect;
+mod counts;
+mod delivery;
 mod export;
 mod json;
 pub mod level;
+mod log_crate;
 pub mod metrics;
 mod otlp_log;
+mod outputs;
+mod panics;
 pub mod receipt;
 mod record;
+mod repeats;
 mod resource;
+mod sampler;
 pub mod sanitize;
 pub mod span;
 mod stdout;
+#[cfg(test)]
+mod tests;
 pub mod traceparent;
 
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
 
+use jiff::tz::TimeZone;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::logs::{BatchLogProcessor, SdkLoggerProvider};
+use opentelemetry_sdk::logs::{LogExporter as _, SdkLoggerProvider};
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracerProvider};
+use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
-use tracing::{Level, Metadata};
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use export::is_healthy;
+pub use panics::install as log_panics;
 
-use crate::config::{Export, Log, LogLevel};
+use crate::config::{Export, Log};
 use collect::Collect;
+use delivery::Delivery;
 use otlp_log::OtlpLog;
+use outputs::Outputs;
+use repeats::Repeats;
 use stdout::Stdout;
 
 /// Target of what export says about itself; it never travels by export.
@@ -48,6 +65,11 @@ pub(crate) const EXPORT_TARGET: &str = "bangui::telemetry::export";
 const METRIC_INTERVAL: Duration = Duration::from_secs(10);
 /// How long each signal may take to flush when the service stops.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the end of the process, or a panic, waits for a stdout that nobody reads.
+const STDOUT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The outputs of the running telemetry, for who must be sure that a line is out.
+static OUTPUTS: OnceLock<Outputs> = OnceLock::new();
 
 /// Why telemetry could not start.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +89,9 @@ pub enum Error {
 pub struct Telemetry {
     traces: SdkTracerProvider,
     metrics: SdkMeterProvider,
-    logs: SdkLoggerProvider,
+    delivery: Option<Delivery>,
+    outputs: Outputs,
+    repeats: Repeats,
     instance_id: String,
     // The exporters' connections live on this runtime until after the last flush.
     _runtime: tokio::runtime::Runtime,
@@ -79,17 +103,20 @@ impl Telemetry {
     pub fn start(log: Log, export: &Export) -> Result<Self, Error> {
         let runtime = suppressed_runtime()?;
         let (resource, instance_id) = resource::detect();
-        let (traces, metrics, logs) = {
+        let (traces, metrics, delivery) = {
             let _context = runtime.enter();
             (
                 tracer_provider(export, resource.clone())?,
                 meter_provider(export, resource.clone())?,
-                logger_provider(export, resource)?,
+                log_delivery(export, &resource)?,
             )
         };
         metrics::install(&metrics);
-        let instance = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
-        let otlp = export.logs.map(|_| OtlpLog::new(logs.clone()));
+        let stdout = Stdout::start(instance())?;
+        let otlp =
+            delivery.clone().map(|it| OtlpLog::new(SdkLoggerProvider::builder().build(), it));
+        let outputs = Outputs::new(stdout, otlp);
+        level::start(log);
         // The layer of spans comes first, so that its context is current when events are seen.
         let spans = tracing_opentelemetry::layer()
             .with_tracer(traces.tracer("bangui"))
@@ -97,22 +124,17 @@ impl Telemetry {
             .with_threads(false)
             .with_target(false)
             .with_tracked_inactivity(false)
-            .with_filter(
-                FilterFn::new(|metadata| metadata.is_span() && is_ours(metadata))
-                    .with_max_level_hint(LevelFilter::INFO),
-            );
-        let collect = Collect::new(Stdout::new(), otlp, instance, log.level == LogLevel::Critical)
-            .with_filter(
-                FilterFn::new(move |metadata| is_logged(metadata, log))
-                    .with_max_level_hint(LevelFilter::TRACE),
-            );
+            .with_filter(FilterFn::new(is_our_span).with_max_level_hint(LevelFilter::INFO));
+        let repeats = Repeats::new(outputs.clone());
+        let collect = Collect::new(outputs.clone(), repeats.clone()).with_filter(level::Shown);
         tracing_subscriber::registry()
             .with(spans)
             .with(collect)
             .try_init()
             .map_err(|_| Error::Twice)?;
-        log_panics();
-        Ok(Self { traces, metrics, logs, instance_id, _runtime: runtime })
+        log_crate::install();
+        let _ = OUTPUTS.set(outputs.clone());
+        Ok(Self { traces, metrics, delivery, outputs, repeats, instance_id, _runtime: runtime })
     }
 
     /// `service.instance.id` of this process, as the collector sees it.
@@ -120,43 +142,59 @@ impl Telemetry {
         &self.instance_id
     }
 
-    /// Flushes and ends export: spans first, then logs, then the metrics that counted both.
+    /// Flushes and ends export: spans first, then logs, then the metrics that counted both; at
+    /// last the lines, which tell what was lost on the way.
     pub fn shutdown(self) {
+        self.repeats.tell_all();
         // A failure was already told when its export failed.
         let _ = self.traces.shutdown_with_timeout(FLUSH_TIMEOUT);
-        let _ = self.logs.shutdown_with_timeout(FLUSH_TIMEOUT);
+        if let Some(delivery) = &self.delivery {
+            delivery.stop(FLUSH_TIMEOUT);
+        }
         let _ = self.metrics.shutdown_with_timeout(FLUSH_TIMEOUT);
+        self.outputs.flush(STDOUT_TIMEOUT);
     }
 }
 
 /// Writes one `startup_failed` line when there is no telemetry yet.
 pub fn startup_failed(reason: &str) {
-    let mut fields = record::Fields::default();
-    fields.text("error", reason);
-    Stdout::new().write(&record::Record {
-        timestamp: std::time::SystemTime::now(),
-        severity: record::Severity::Critical,
-        logger_name: "app.main".into(),
-        event: "startup_failed".into(),
-        trace: None,
-        uid: format!("{:016x}{:016x}", getrandom::u64().unwrap_or_default(), 1),
-        seq: 1,
-        fields,
-    });
+    write_critical("startup_failed", |fields| fields.text("error", reason));
 }
 
-/// A panic becomes a line of the log, with its place. The default hook would print text.
-fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let payload = panic.payload();
-        let message = payload
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("(no message)");
-        let location = panic.location().map(ToString::to_string);
-        tracing::error!(name: "panic", critical = true, message, location);
-    }));
+fn is_running() -> bool {
+    OUTPUTS.get().is_some()
+}
+
+fn flush_stdout() {
+    if let Some(outputs) = OUTPUTS.get() {
+        outputs.flush(STDOUT_TIMEOUT);
+    }
+}
+
+/// Writes a line without any of the machinery.
+fn write_critical(event: &'static str, fill: impl FnOnce(&mut record::Fields)) {
+    let mut fields = record::Fields::default();
+    fill(&mut fields);
+    fields.clean();
+    let mut line = json::Line::default();
+    let mut record = record::Record {
+        at: SystemTime::now(),
+        severity: record::Severity::Critical,
+        logger_name: "app.main".into(),
+        event,
+        trace: None,
+        uid: None,
+        fields: &mut fields,
+        repeats: 0,
+    };
+    line.write(&mut record, &TimeZone::system());
+    stdout::write_now(line.parts(), instance());
+}
+
+/// What makes the uids of this process differ from those of all others.
+fn instance() -> u64 {
+    static INSTANCE: OnceLock<u64> = OnceLock::new();
+    *INSTANCE.get_or_init(|| getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id())))
 }
 
 /// A runtime on whose threads nothing is recorded: see `export`.
@@ -165,14 +203,19 @@ fn suppressed_runtime() -> std::io::Result<tokio::runtime::Runtime> {
         .worker_threads(1)
         .thread_name("otlp")
         .enable_all()
-        .on_thread_start(|| {
-            std::mem::forget(opentelemetry::Context::enter_telemetry_suppressed_scope());
-        })
+        .on_thread_start(silence)
         .build()
 }
 
+/// Marks this thread, for as long as it lives, as one on which nothing is recorded.
+fn silence() {
+    std::mem::forget(opentelemetry::Context::enter_telemetry_suppressed_scope());
+}
+
 fn tracer_provider(export: &Export, resource: Resource) -> Result<SdkTracerProvider, Error> {
-    let builder = SdkTracerProvider::builder().with_resource(resource);
+    let builder = SdkTracerProvider::builder()
+        .with_resource(resource)
+        .with_sampler(sampler::OurSampler::new(export.sampler));
     Ok(match export.traces {
         Some(protocol) => {
             let exporter = export::Spans::build(protocol)?;
@@ -194,47 +237,18 @@ fn meter_provider(export: &Export, resource: Resource) -> Result<SdkMeterProvide
     Ok(builder.with_reader(reader).build())
 }
 
-fn logger_provider(export: &Export, resource: Resource) -> Result<SdkLoggerProvider, Error> {
-    let builder = SdkLoggerProvider::builder().with_resource(resource);
-    let Some(protocol) = export.logs else { return Ok(builder.build()) };
-    let exporter = export::Logs::build(protocol)?;
-    Ok(builder.with_log_processor(BatchLogProcessor::builder(exporter).build()).build())
+fn log_delivery(export: &Export, resource: &Resource) -> Result<Option<Delivery>, Error> {
+    let Some(protocol) = export.logs else { return Ok(None) };
+    let mut exporter = export::logs(protocol)?;
+    exporter.set_resource(resource);
+    let limits = delivery::Limits {
+        buffer_records: export.log_buffer.buffer_records,
+        batch_records: export.log_buffer.batch_records,
+        delay: export.log_buffer.delay,
+    };
+    Ok(Some(Delivery::start(exporter, limits, silence)?))
 }
 
-fn is_ours(metadata: &Metadata<'_>) -> bool {
-    metadata.target().starts_with("bangui")
-}
-
-/// Whether the log shows an event, and whether it needs a span for its context.
-fn is_logged(metadata: &Metadata<'_>, log: Log) -> bool {
-    if metadata.is_span() {
-        return is_ours(metadata);
-    }
-    let ours = max_level(log.level);
-    if is_ours(metadata) {
-        return *metadata.level() <= ours;
-    }
-    if is_repeated_by_us(metadata) {
-        return false;
-    }
-    let theirs = if log.suppress_third_party { ours.min(LevelFilter::WARN) } else { ours };
-    *metadata.level() <= theirs
-}
-
-/// The SDK tells of every failed export; `export` tells once that they fail.
-fn is_repeated_by_us(metadata: &Metadata<'_>) -> bool {
-    let name = metadata.name();
-    metadata.target().starts_with("opentelemetry")
-        && (name.contains("Export") || name.contains("Shutdown"))
-}
-
-fn max_level(level: LogLevel) -> LevelFilter {
-    match level {
-        LogLevel::Trace => Level::TRACE.into(),
-        LogLevel::Debug => Level::DEBUG.into(),
-        LogLevel::Info => Level::INFO.into(),
-        LogLevel::Warning => Level::WARN.into(),
-        // A critical event is an error with a mark, which `collect` looks at.
-        LogLevel::Error | LogLevel::Critical => Level::ERROR.into(),
-    }
+fn is_our_span(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() && level::is_ours(metadata.target())
 }

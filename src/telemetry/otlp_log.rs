@@ -1,71 +1,89 @@
 //! Gives a [`Record`] to the OpenTelemetry log SDK, with the same keys and values as the line.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use opentelemetry::InstrumentationScope;
 use opentelemetry::logs::Severity as OtelSeverity;
 use opentelemetry::logs::{AnyValue, LogRecord as _, Logger as _, LoggerProvider as _};
 use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
 
+use super::delivery::{Delivery, Entry};
+use super::receipt;
 use super::record::{Record, Severity, Value};
 
 /// Names of loggers are module paths, so there are few; a bound keeps a mistake from growing.
-const LOGGERS_MAX: usize = 512;
+const SCOPES_MAX: usize = 512;
+/// What a record takes on the wire beside the texts of its fields, roughly.
+const RECORD_BYTES: usize = 300;
+const FIELD_BYTES: usize = 16;
 
 /// The OTLP side of the log.
 pub(super) struct OtlpLog {
-    provider: SdkLoggerProvider,
-    loggers: RwLock<HashMap<String, SdkLogger>>,
+    /// Makes empty records.
+    logger: SdkLogger,
+    scopes: RwLock<HashMap<String, Arc<InstrumentationScope>>>,
+    delivery: Delivery,
 }
 
 impl OtlpLog {
-    pub(super) fn new(provider: SdkLoggerProvider) -> Self {
-        Self { provider, loggers: RwLock::default() }
+    pub(super) fn new(provider: SdkLoggerProvider, delivery: Delivery) -> Self {
+        Self { logger: provider.logger("bangui"), scopes: RwLock::default(), delivery }
     }
 
-    pub(super) fn emit(&self, record: &Record) {
-        let logger = self.logger(&record.logger_name);
-        let mut out = logger.create_log_record();
-        out.set_timestamp(record.timestamp);
-        out.set_observed_timestamp(record.timestamp);
+    /// Gives the record away under the number that its line has.
+    pub(super) fn emit(&self, record: &Record<'_>, instance: u64, seq: u64) {
+        let mut out = self.logger.create_log_record();
+        out.set_timestamp(record.at);
+        out.set_observed_timestamp(record.at);
         out.set_severity_number(severity(record.severity));
         out.set_severity_text(record.severity.as_str());
-        out.set_body(AnyValue::String(record.event.to_string().into()));
-        if let Cow::Borrowed(name) = record.event {
-            out.set_event_name(name);
-        }
-        out.add_attribute("uid", record.uid.clone());
-        out.add_attribute("seq", AnyValue::Int(i64::try_from(record.seq).unwrap_or(i64::MAX)));
+        out.set_body(AnyValue::String(record.event.into()));
+        out.set_event_name(record.event);
+        let (uid, receipt) = match &record.uid {
+            Some(uid) => (uid.as_str().to_owned(), receipt::take(uid.as_str())),
+            None => (format!("{instance:016x}{seq:016x}"), None),
+        };
+        out.add_attribute(UID, uid);
+        out.add_attribute("seq", integer(seq));
         if let Some((trace_id, span_id, flags)) = record.trace {
             out.set_trace_context(trace_id, span_id, Some(flags));
             out.add_attribute("correlation_id", trace_id.to_string());
         }
-        for (key, value) in &record.fields.items {
-            out.add_attribute(key.clone(), any_value(value));
+        let mut bytes = RECORD_BYTES;
+        for (key, value) in record.fields.iter() {
+            let text = if let Value::Text(text) = value { text.len() } else { 0 };
+            bytes += key.len() + text + FIELD_BYTES;
+            out.add_attribute(key, any_value(value));
+        }
+        if record.repeats > 0 {
+            out.add_attribute("repeats", integer(record.repeats));
         }
         if record.fields.dropped > 0 {
-            let dropped = i64::try_from(record.fields.dropped).unwrap_or(i64::MAX);
-            out.add_attribute("fields_dropped", AnyValue::Int(dropped));
+            out.add_attribute("fields_dropped", integer(record.fields.dropped));
         }
-        logger.emit(out);
+        let scope = self.scope(&record.logger_name);
+        self.delivery.push(Entry { record: Arc::new(out), scope, bytes, receipt });
     }
 
-    /// The logger whose scope name is the record's `logger_name`.
-    fn logger(&self, name: &str) -> SdkLogger {
-        let known = self.loggers.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(logger) = known.get(name) {
-            return logger.clone();
+    /// The scope whose name is the record's `logger_name`.
+    fn scope(&self, name: &str) -> Arc<InstrumentationScope> {
+        let known = self.scopes.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(scope) = known.get(name) {
+            return scope.clone();
         }
         drop(known);
-        let logger = self.provider.logger(name.to_owned());
-        let mut known = self.loggers.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() < LOGGERS_MAX {
-            known.insert(name.to_owned(), logger.clone());
+        let scope = Arc::new(InstrumentationScope::builder(name.to_owned()).build());
+        let mut known = self.scopes.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < SCOPES_MAX {
+            known.insert(name.to_owned(), scope.clone());
         }
-        logger
+        scope
     }
 }
+
+/// The attribute that holds `log.record.uid`, under the key that it has in every destination.
+const UID: &str = "uid";
 
 fn severity(severity: Severity) -> OtelSeverity {
     match severity {
@@ -77,17 +95,21 @@ fn severity(severity: Severity) -> OtelSeverity {
     }
 }
 
-fn any_value(value: &Value) -> AnyValue {
+/// OTLP has no unsigned integer; what does not fit is told exactly, as text.
+fn integer(number: u64) -> AnyValue {
+    match i64::try_from(number) {
+        Ok(number) => AnyValue::Int(number),
+        Err(_) => AnyValue::String(number.to_string().into()),
+    }
+}
+
+fn any_value(value: Value<'_>) -> AnyValue {
     match value {
-        Value::Text(text) => AnyValue::String(text.clone().into()),
-        Value::Int(number) => AnyValue::Int(*number),
-        // OTLP has no unsigned integer; what does not fit is told exactly, as text.
-        Value::Unsigned(number) => match i64::try_from(*number) {
-            Ok(number) => AnyValue::Int(number),
-            Err(_) => AnyValue::String(number.to_string().into()),
-        },
-        Value::Float(number) if number.is_finite() => AnyValue::Double(*number),
+        Value::Text(text) => AnyValue::String(text.to_owned().into()),
+        Value::Int(number) => AnyValue::Int(number),
+        Value::Unsigned(number) => integer(number),
+        Value::Float(number) if number.is_finite() => AnyValue::Double(number),
         Value::Float(number) => AnyValue::String(number.to_string().into()),
-        Value::Bool(flag) => AnyValue::Boolean(*flag),
+        Value::Bool(flag) => AnyValue::Boolean(flag),
     }
 }

@@ -1,13 +1,11 @@
 //! What the edges ask about the current span: its trace id, and where a new span belongs.
 
 use opentelemetry::Context;
-use opentelemetry::trace::{
-    SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState,
-};
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::traceparent;
+use super::{sampler, traceparent};
 
 /// The trace context that a caller claims, and whether we believe it.
 #[derive(Debug, Clone)]
@@ -54,9 +52,8 @@ pub fn root(span: Span) -> Span {
     span
 }
 
-/// Makes a new span the root of a trace that is not exported, as long as the sampler heeds the
-/// parent, as the default one does. Polling would otherwise drown what
-/// operators do; log lines inside still have an id.
+/// Makes a new span the root of a trace that is not exported, whatever sampler is set. Polling
+/// would otherwise drown what operators do; log lines inside still have an id.
 pub fn unsampled_root(span: Span) -> Span {
     let mut ids = [0_u8; 24];
     // Without randomness the ids stay zero, which is invalid: then the span is an ordinary root.
@@ -70,7 +67,7 @@ pub fn unsampled_root(span: Span) -> Span {
         SpanId::from_bytes(span_id),
         TraceFlags::NOT_SAMPLED,
         true,
-        TraceState::default(),
+        sampler::quiet_state(),
     );
     let _ = span.set_parent(Context::new().with_remote_span_context(parent));
     span

@@ -1,32 +1,337 @@
 //! The JSON lines on stdout.
 //!
-//! A line is built in a buffer of its own and written with one call under the lock, so lines of
-//! two threads never interleave. A closed stdout must not end the service: errors are dropped.
+//! Whoever logs only adds its line to a buffer in memory, under a lock that is held for a copy of
+//! some hundred bytes; one thread writes the buffer out. So lines of two threads never interleave,
+//! many lines share one call of the system, and a reader that does not read (a full pipe, a
+//! stopped terminal) stalls nobody: beyond the buffer's limit lines are dropped, counted, and
+//! told of as soon as that is possible. A number is given to each line under the same lock, so
+//! the numbers on stdout are in order, and a gap in them is a line that was dropped.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use jiff::tz::TimeZone;
+use super::record::Uid;
+use super::{counts, json, receipt};
 
-use super::json;
-use super::record::Record;
+/// Lines below warning wait so long for others, to share a call with them. The documented limit
+/// is 50 ms; the rest is for the thread to wake up on a busy machine.
+const GATHER: Duration = Duration::from_millis(25);
+/// So much is worth a call of its own.
+const WRITE_BYTES: usize = 64 * 1024;
+/// What may wait while nobody reads: some ten thousand lines.
+const WAITING_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// How often it is told that lines were dropped.
+const TELL_INTERVAL: Duration = Duration::from_secs(60);
+/// A stdout that would block although it should not be asked again so soon.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
-/// The usual length of a line; a longer one costs one more allocation.
-const LINE_USUAL_BYTES: usize = 512;
-
-/// Writes records to the process's standard output.
+/// Writes lines to the process's standard output.
+#[derive(Clone)]
 pub(super) struct Stdout {
-    zone: TimeZone,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// Something was added, or there is need to hurry.
+    added: Condvar,
+    /// Something was written or given up.
+    written: Condvar,
+    /// First half of the uids of this process.
+    instance: u64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    lines: Vec<u8>,
+    /// How many lines that is.
+    count: u64,
+    /// The number of the last line.
+    seq: u64,
+    /// The number of the last line that was written or given up.
+    done: u64,
+    /// The thread is not to wait for further lines.
+    is_urgent: bool,
+    /// The thread waits without end.
+    is_idle: bool,
+    /// Lines that were dropped and not told of yet.
+    dropped: u64,
+    receipts: Vec<receipt::Pending>,
 }
 
 impl Stdout {
-    pub(super) fn new() -> Self {
-        Self { zone: TimeZone::system() }
+    /// Starts the thread that writes.
+    pub(super) fn start(instance: u64) -> io::Result<Self> {
+        Self::writing_to(descriptor()?, instance)
     }
 
-    pub(super) fn write(&self, record: &Record) {
-        let mut line = String::with_capacity(LINE_USUAL_BYTES);
-        json::write_line(record, &self.zone, &mut line);
-        let mut out = std::io::stdout().lock();
-        let _ = out.write_all(line.as_bytes()).and_then(|()| out.flush());
+    fn writing_to(out: File, instance: u64) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            waiting: Mutex::default(),
+            added: Condvar::new(),
+            written: Condvar::new(),
+            instance,
+        });
+        let own = Self { shared: shared.clone() };
+        thread::Builder::new().name("stdout".into()).spawn(move || write_always(&shared, out))?;
+        Ok(own)
+    }
+
+    /// Adds a line, given as what stands before and after its numbers; tells its number.
+    pub(super) fn push(
+        &self,
+        (head, tail): (&[u8], &[u8]),
+        uid: Option<&Uid>,
+        is_urgent: bool,
+        receipt: Option<receipt::Pending>,
+    ) -> u64 {
+        let mut waiting = self.shared.lock();
+        waiting.seq += 1;
+        let seq = waiting.seq;
+        if waiting.lines.len() + head.len() + tail.len() > WAITING_MAX_BYTES {
+            waiting.dropped += 1;
+            drop(waiting);
+            receipt::answer(receipt, false);
+            return seq;
+        }
+        waiting.receipts.extend(receipt);
+        waiting.lines.extend_from_slice(head);
+        match uid {
+            Some(uid) => json::push_numbers(&mut waiting.lines, uid.as_str(), seq),
+            None => json::push_own_numbers(&mut waiting.lines, self.shared.instance, seq),
+        }
+        waiting.lines.extend_from_slice(tail);
+        waiting.count += 1;
+        let is_urgent = is_urgent || waiting.lines.len() >= WRITE_BYTES;
+        let must_wake = waiting.is_idle || (is_urgent && !waiting.is_urgent);
+        waiting.is_urgent |= is_urgent;
+        waiting.is_idle = false;
+        drop(waiting);
+        if must_wake {
+            self.shared.added.notify_one();
+        }
+        seq
+    }
+
+    /// The first half of this process's uids.
+    pub(super) fn instance(&self) -> u64 {
+        self.shared.instance
+    }
+
+    /// Waits until everything is written that was added before, or until the time is over.
+    pub(super) fn flush(&self, limit: Duration) {
+        let until = Instant::now() + limit;
+        let mut waiting = self.shared.lock();
+        let last = waiting.seq;
+        while waiting.done < last {
+            waiting.is_urgent = true;
+            self.shared.added.notify_one();
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            waiting = wait(&self.shared.written, waiting, left);
+        }
+    }
+}
+
+impl Shared {
+    /// Nothing that runs under the lock can panic, so a poisoned one is whole.
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for lines, or until it is time to tell what was dropped, and takes all of them; the
+    /// buffer that was written before is used again.
+    fn take(&self, empty: Vec<u8>, tell_at: Instant) -> Taken {
+        let mut waiting = self.lock();
+        while waiting.lines.is_empty() {
+            // What was dropped at the very end of the lines is done, too.
+            waiting.done = waiting.seq;
+            let left = tell_at.saturating_duration_since(Instant::now());
+            if waiting.dropped > 0 && left.is_zero() {
+                break;
+            }
+            waiting.is_idle = true;
+            let left = if waiting.dropped > 0 { left } else { Duration::MAX };
+            waiting = wait(&self.added, waiting, left);
+        }
+        waiting.is_idle = false;
+        let until = Instant::now() + GATHER;
+        while !waiting.is_urgent && !waiting.lines.is_empty() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            waiting = wait(&self.added, waiting, left);
+        }
+        waiting.is_urgent = false;
+        Taken {
+            lines: std::mem::replace(&mut waiting.lines, empty),
+            count: std::mem::take(&mut waiting.count),
+            last: waiting.seq,
+            receipts: std::mem::take(&mut waiting.receipts),
+        }
+    }
+
+    /// Notes what became of the lines that were taken; tells how many are to be told of as
+    /// dropped, if it is time for that.
+    fn finish(&self, count: u64, last: u64, is_written: bool, is_time: bool) -> u64 {
+        let mut waiting = self.lock();
+        waiting.done = waiting.done.max(last);
+        if !is_written {
+            waiting.dropped += count;
+        }
+        let dropped = if is_time { std::mem::take(&mut waiting.dropped) } else { 0 };
+        drop(waiting);
+        self.written.notify_all();
+        dropped
+    }
+}
+
+/// What the thread has taken out of the buffer.
+struct Taken {
+    lines: Vec<u8>,
+    count: u64,
+    /// The number of the last line.
+    last: u64,
+    receipts: Vec<receipt::Pending>,
+}
+
+fn wait<'a>(
+    condition: &Condvar,
+    waiting: MutexGuard<'a, Waiting>,
+    limit: Duration,
+) -> MutexGuard<'a, Waiting> {
+    condition.wait_timeout(waiting, limit).unwrap_or_else(PoisonError::into_inner).0
+}
+
+/// A descriptor of its own for stdout: what it writes passes no buffer and no lock of the library.
+fn descriptor() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+fn write_always(shared: &Shared, mut out: File) {
+    let mut tell_at = Instant::now();
+    let mut empty = Vec::with_capacity(WRITE_BYTES);
+    loop {
+        let Taken { mut lines, count, last, receipts } = shared.take(empty, tell_at);
+        let is_written = write_all(&mut out, &lines).is_ok();
+        for receipt in receipts {
+            receipt::answer(Some(receipt), is_written);
+        }
+        lines.clear();
+        lines.shrink_to(2 * WRITE_BYTES);
+        empty = lines;
+        let dropped = shared.finish(count, last, is_written, Instant::now() >= tell_at);
+        if dropped > 0 {
+            tell_at = Instant::now() + TELL_INTERVAL;
+            counts::stdout_dropped(dropped);
+            // If stdout is closed for good, the other output still tells it.
+            tracing::warn!(name: "log_stdout_lines_dropped", dropped);
+        }
+    }
+}
+
+fn write_all(out: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match out.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => bytes = &bytes[count..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Whoever shares the terminal may have made it non-blocking.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(BUSY_PAUSE),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Writes one line at once, for who has no thread yet.
+pub(super) fn write_now((head, tail): (&[u8], &[u8]), instance: u64) {
+    let mut line = head.to_vec();
+    json::push_own_numbers(&mut line, instance, 1);
+    line.extend_from_slice(tail);
+    // There is nobody left to be told that stdout is closed.
+    let _ = descriptor().and_then(|mut out| write_all(&mut out, &line));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead as _, BufReader, PipeReader, Read as _};
+
+    use super::*;
+
+    fn piped() -> (Stdout, PipeReader) {
+        let (reader, writer) = io::pipe().unwrap();
+        let out = File::from(std::os::fd::OwnedFd::from(writer));
+        (Stdout::writing_to(out, 0xab).unwrap(), reader)
+    }
+
+    fn seq(line: &str) -> u64 {
+        let json: serde_json::Value = serde_json::from_str(line).unwrap();
+        json["seq"].as_u64().unwrap()
+    }
+
+    #[test]
+    fn lines_of_many_threads_are_whole_and_in_order() {
+        const THREADS: u64 = 8;
+        const LINES: u64 = 2_000;
+        let (stdout, reader) = piped();
+        let lines = thread::spawn(move || {
+            let lines = BufReader::new(reader).lines().map(Result::unwrap);
+            lines.take((THREADS * LINES) as usize).collect::<Vec<_>>()
+        });
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    (0..LINES).for_each(|n| {
+                        stdout.push((b"{\"a\":1", b",\"b\":2}\n"), None, n % 100 == 0, None);
+                    });
+                });
+            }
+        });
+        let numbers: Vec<_> = lines.join().unwrap().iter().map(|line| seq(line)).collect();
+        assert_eq!(numbers, (1..=THREADS * LINES).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_full_pipe_stalls_nobody_and_the_loss_is_a_gap_in_the_numbers() {
+        let (stdout, reader) = piped();
+        let tail = format!(",\"b\":\"{}\"}}\n", "x".repeat(1000)).into_bytes();
+        const LINES: u64 = 20_000;
+        (0..LINES).for_each(|_| _ = stdout.push((b"{\"a\":1", &tail), None, true, None));
+        stdout.flush(Duration::from_millis(50));
+        let dropped = stdout.shared.lock().dropped;
+        assert!(dropped > 5_000, "{dropped} dropped");
+        let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
+        let kept: Vec<_> = lines.by_ref().take((LINES - dropped) as usize).collect();
+        assert_eq!(seq(&kept[0]), 1);
+        stdout.push((b"{\"a\":1", b"}\n"), None, true, None);
+        assert_eq!(seq(&lines.next().unwrap()), LINES + 1);
+    }
+
+    #[test]
+    fn a_closed_stdout_is_survived_and_counted() {
+        let (stdout, reader) = piped();
+        drop(reader);
+        (0..3).for_each(|_| _ = stdout.push((b"{\"a\":1", b"}\n"), None, true, None));
+        stdout.flush(Duration::from_secs(5));
+        assert_eq!(stdout.shared.lock().done, 3);
+    }
+
+    #[test]
+    fn an_urgent_line_takes_the_others_with_it() {
+        let (stdout, mut reader) = piped();
+        stdout.push((b"{\"a\":1", b"}\n"), None, false, None);
+        stdout.push((b"{\"a\":2", b"}\n"), None, true, None);
+        stdout.flush(Duration::from_secs(5));
+        let mut bytes = [0; 4096];
+        let count = reader.read(&mut bytes).unwrap();
+        assert_eq!(bytes[..count].iter().filter(|byte| **byte == b'\n').count(), 2);
     }
 }

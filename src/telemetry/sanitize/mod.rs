@@ -58,6 +58,11 @@ pub fn sanitize_for_logging(text: &str) -> Cow<'_, str> {
     current.map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
+/// Tells whether there can be a secret in a text, or in any part of it.
+pub fn may_hold_secret(text: &str) -> bool {
+    scan::any(text)
+}
+
 /// The path of a URL, or `REDACTED` (as the conventions for URL attributes want) when there is a
 /// secret in it as it stands or percent-decoded. No part of such a path is worth a risk.
 pub fn sanitize_url_path(path: &str) -> &str {

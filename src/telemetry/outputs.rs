@@ -1,0 +1,60 @@
+//! Hands a record to stdout and, if it may leave by export, to OTLP: the same record, once each.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use opentelemetry::Context as OtelContext;
+
+use super::json::Line;
+use super::otlp_log::OtlpLog;
+use super::record::{Record, Severity};
+use super::stdout::Stdout;
+use super::{counts, receipt};
+
+thread_local! {
+    /// The memory of the last line, for the next one.
+    static LINE: RefCell<Line> = RefCell::default();
+}
+
+/// Both outputs; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Outputs {
+    stdout: Stdout,
+    otlp: Option<Arc<OtlpLog>>,
+    zone: TimeZone,
+}
+
+impl Outputs {
+    pub(super) fn new(stdout: Stdout, otlp: Option<OtlpLog>) -> Self {
+        Self { stdout, otlp: otlp.map(Arc::new), zone: TimeZone::system() }
+    }
+
+    /// Writes a record that was cleaned.
+    pub(super) fn emit(&self, record: &mut Record<'_>, travels: bool) {
+        counts::line(record.severity);
+        let otlp = self
+            .otlp
+            .as_ref()
+            .filter(|_| travels && !OtelContext::is_current_telemetry_suppressed());
+        // The output that delivers answers for the record: OTLP if it goes there.
+        let receipt = record.uid.filter(|_| otlp.is_none());
+        let receipt = receipt.and_then(|uid| receipt::take(uid.as_str()));
+        // At once from warning up; what waits with it goes along.
+        let is_urgent = record.severity >= Severity::Warning;
+        let seq = LINE.with(|line| {
+            let mut line = line.borrow_mut();
+            line.write(record, &self.zone);
+            self.stdout.push(line.parts(), record.uid.as_ref(), is_urgent, receipt)
+        });
+        if let Some(otlp) = otlp {
+            otlp.emit(record, self.stdout.instance(), seq);
+        }
+    }
+
+    /// Waits until stdout has what was written so far, or until the time is over.
+    pub(super) fn flush(&self, limit: Duration) {
+        self.stdout.flush(limit);
+    }
+}

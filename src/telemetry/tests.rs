@@ -1,0 +1,1 @@
+//! What holds for the log path as a whole.
