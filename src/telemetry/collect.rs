@@ -21,6 +21,7 @@ use tracing_subscriber::registry::LookupSpan;
 use super::otlp_log::OtlpLog;
 use super::record::{Fields, Record, Severity, Value};
 use super::stdout::Stdout;
+use super::traceparent;
 
 /// Span attribute (semantic convention) and the key under which a log line shows it.
 const CONTEXT: [(&str, &str); 4] = [
@@ -57,8 +58,8 @@ impl Collect {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let mut fields = Fields::default();
-        event.record(&mut Visitor(&mut fields));
+        let (mut fields, mut control) = (Fields::default(), Control::default());
+        event.record(&mut Visitor(&mut fields, &mut control));
         for span in context.event_scope(event).into_iter().flatten() {
             if let Some(SpanContext(own)) = span.extensions().get::<SpanContext>() {
                 for (key, value) in &own.items {
@@ -75,8 +76,8 @@ impl Collect {
             severity: severity(metadata.level(), fields.critical),
             logger_name: logger_name(metadata.target()),
             event: event_name(metadata),
-            trace: current_trace(),
-            uid: format!("{:016x}{seq:016x}", self.instance),
+            trace: control.trace.or_else(current_trace),
+            uid: control.uid.unwrap_or_else(|| format!("{:016x}{seq:016x}", self.instance)),
             seq,
             fields,
         }
@@ -126,9 +127,10 @@ fn is_stdout_only(target: &str) -> bool {
     target == super::EXPORT_TARGET || CARRIERS.iter().any(|carrier| package.starts_with(carrier))
 }
 
-fn current_trace()
--> Option<(opentelemetry::trace::TraceId, opentelemetry::trace::SpanId, opentelemetry::TraceFlags)>
-{
+type Trace =
+    (opentelemetry::trace::TraceId, opentelemetry::trace::SpanId, opentelemetry::TraceFlags);
+
+fn current_trace() -> Option<Trace> {
     OtelContext::map_current(|context| {
         let span = context.span();
         let ids = span.span_context();
@@ -167,11 +169,40 @@ fn event_name(metadata: &'static Metadata<'static>) -> Cow<'static, str> {
     }
 }
 
-struct Visitor<'a>(&'a mut Fields);
+/// What an event says about its own record: one that is told again has the uid that it had, and
+/// stands in the trace in which it happened.
+#[derive(Default)]
+struct Control {
+    uid: Option<String>,
+    trace: Option<Trace>,
+}
+
+impl Control {
+    /// Whether the field was one of these; they become no attributes.
+    fn take(&mut self, name: &str, value: &str) -> bool {
+        match name {
+            "log.uid" => {
+                let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+                let is_uid = value.len() == 32 && value.bytes().all(is_hex);
+                self.uid = is_uid.then(|| value.to_owned());
+            }
+            "log.traceparent" => {
+                let ids = traceparent::parse(value);
+                self.trace = ids.map(|it| (it.trace_id(), it.span_id(), it.trace_flags()));
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+struct Visitor<'a>(&'a mut Fields, &'a mut Control);
 
 impl Visit for Visitor<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.text(field.name(), value);
+        if !self.1.take(field.name(), value) {
+            self.0.text(field.name(), value);
+        }
     }
     fn record_i64(&mut self, field: &Field, value: i64) {
         self.0.set(field.name(), Value::Int(value));
