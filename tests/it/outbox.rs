@@ -1,11 +1,13 @@
 //! The audit log leaves the process: each change is one record, whatever happens in between.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bangui, Client, Fail2ban, Lines, PASSWORD, Process, SOON, eventually, expect, free_port,
+    Bangui, Client, Fail2ban, Lines, OtlpReceiver, PASSWORD, Process, SOON, eventually, expect,
+    free_port, line_of_otlp, throughout,
 };
 
 /// A row of the audit table: its id, uid, and whether it is marked as told.
@@ -152,4 +154,60 @@ fn what_the_level_hides_is_told_once_it_no_longer_does() {
     bangui.wait_for("audit_recorded", of_action("login"));
     bangui.stop();
     assert!(row_of(folder.path(), "login").told_at.is_some());
+}
+
+/// The records `audit_recorded` that a receiver holds, as lines.
+fn received(receiver: &OtlpReceiver) -> Vec<Value> {
+    let lines = receiver.logs().into_iter().map(|(scope, record)| line_of_otlp(&scope, &record));
+    lines.filter(|line| line["event"] == "audit_recorded").collect()
+}
+
+#[test]
+fn what_a_killed_process_could_not_deliver_arrives_from_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let builder = || Bangui::builder().data_dir(folder.path());
+    let away = OtlpReceiver::start();
+    away.set_failing(true);
+    let mut bangui = builder().export_to(&away, "grpc").start();
+    let (admin, _) = sign_in(&bangui);
+    for ip in ["203.0.113.94", "203.0.113.95"] {
+        admin.post("/api/bans", &json!({ "jail": "sshd", "ip": ip })).expect_problem(503);
+    }
+    bangui.wait_for("audit_recorded", |line| line["ip"] == "203.0.113.95");
+    bangui.wait_for_event("telemetry_export_failed");
+    // Many exports fail meanwhile.
+    throughout(Duration::from_secs(2), "each row is one line", || {
+        let count = bangui.events("audit_recorded").len();
+        expect(count == 3, format!("{count} lines"))
+    });
+    assert!(rows(folder.path()).iter().all(|row| row.told_at.is_none()), "nothing has arrived");
+    let lost = bangui.events("audit_recorded");
+    bangui.process().kill();
+    drop(bangui);
+    assert!(received(&away).is_empty());
+
+    let receiver = OtlpReceiver::start();
+    let bangui = builder().export_to(&receiver, "grpc").start();
+    let arrived = eventually(SOON, "the records of the killed process", || {
+        let records = received(&receiver);
+        if records.len() >= lost.len() { Ok(records) } else { Err(format!("{records:#?}")) }
+    });
+    eventually(SOON, "the marks", || {
+        let rows = rows(folder.path());
+        expect(rows.iter().all(|row| row.told_at.is_some()), format!("{rows:?}"))
+    });
+    bangui.stop();
+    assert_eq!(received(&receiver).len(), lost.len(), "each arrives once");
+    for line in &lost {
+        let record = arrived.iter().find(|record| record["uid"] == line["uid"]);
+        let record = record.unwrap_or_else(|| panic!("not arrived: {line}"));
+        // Only when it was told, and by whom, differs.
+        let told = |line: &Value| {
+            let mut line = line.clone();
+            let own = line.as_object_mut().unwrap();
+            own.retain(|key, _| key != "timestamp" && key != "seq");
+            line
+        };
+        assert_eq!(told(line), told(record));
+    }
 }
