@@ -2,10 +2,11 @@
 //! command is a log line, a metric and a span that share one id.
 //!
 //! `ARCHITECTURE.md` walks through the code. Dependencies go one way:
-//! main → app → http, scheduler → auth, jails, history → fail2ban, fetch, store → domain;
+//! main → app → http, scheduler → auth, jails → audit, history → fail2ban, fetch, store → domain;
 //! the edges report to `telemetry`.
 
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod config;
 pub mod domain;

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 /// Made by the collecting layer out of a library's line, so no macro names it.
 const EVENTS_WITHOUT_MACRO: [&str; 1] = ["library_log"];
 /// Fields with a meaning of their own to the layers that read them; they become no attribute.
-const CONTROL_FIELDS: [&str; 3] = ["otel.name", "otel.kind", "otel.status_code"];
+const CONTROL_FIELDS: [&str; 6] =
+    ["otel.name", "otel.kind", "otel.status_code", "critical", "log.uid", "log.traceparent"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -90,7 +91,8 @@ fn event_fields() -> BTreeMap<String, Places> {
             for argument in arguments_of(arguments).into_iter().map(str::trim) {
                 let end = argument.bytes().position(|byte| !is_name_byte(byte));
                 let field = &argument[..end.unwrap_or(argument.len())];
-                let is_setting = argument[field.len()..].starts_with(':') || field == "critical";
+                let is_setting = argument[field.len()..].starts_with(':');
+                let is_setting = is_setting || CONTROL_FIELDS.contains(&field);
                 if !field.is_empty() && !is_setting {
                     fields.entry(field.to_owned()).or_default().push(place.clone());
                 }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::audit::Audit;
 use crate::auth::Auth;
 use crate::config::Settings;
 use crate::fail2ban::{Client, Limits};
@@ -20,7 +21,7 @@ use crate::scheduler;
 use crate::store::Store;
 use crate::telemetry::{self, Telemetry, span};
 
-/// After the drain, changes that are under way and the journal have so long to finish.
+/// After the drain, changes that are under way, the journal and the outbox have so long to finish.
 const LAST_STEPS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Errors of the start, each with its own text.
@@ -57,22 +58,24 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let parts = assemble(settings, instance_id, client.clone(), stop.clone())
         .instrument(span::root(tracing::info_span!("startup")))
         .await?;
-    let Parts { store, history, services } = parts;
+    let Parts { store, audit, history, services } = parts;
     let server = Server::bind(listen, services.clone()).await?;
     stop_on_signal(stop.clone())?;
     tracing::info!(name: "bangui_ready", address = %server.address()?);
 
-    // The journal outlives all that writes into it, so it is stopped last.
-    let stop_journal = CancellationToken::new();
-    let journal = tokio::spawn(history.clone().write_journal(stop_journal.clone()));
+    // The journal and the outbox outlive all that writes into them, so they are stopped last.
+    let stop_tellers = CancellationToken::new();
+    let journal = tokio::spawn(history.clone().write_journal(stop_tellers.clone()));
+    let outbox = tokio::spawn(scheduler::tell_audit_always(audit, stop_tellers.clone()));
     let watch = tokio::spawn(scheduler::watch_always(client, history, stop.clone()));
     http::serve(server, stop).await;
     let last_steps = async {
         services.jails.finish_changes().await;
         // A lost task has told of its panic.
         let _ = watch.await;
-        stop_journal.cancel();
+        stop_tellers.cancel();
         let _ = journal.await;
+        let _ = outbox.await;
         store.close().await;
     };
     if timeout(LAST_STEPS_TIMEOUT, last_steps).await.is_err() {
@@ -88,6 +91,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
 /// What the service is made of.
 struct Parts {
     store: Store,
+    audit: Audit,
     history: History,
     services: Arc<Services>,
 }
@@ -101,9 +105,11 @@ async fn assemble(
     announce(&settings);
     let store = Store::open(&settings.database_path).await?;
     let history = History::start(client.clone(), store.clone()).await?;
-    let jails = Jails::start(client, history.clone(), store.clone()).await?;
+    let audit = Audit::new(store.clone());
+    let jails = Jails::start(client, history.clone(), audit.clone()).await?;
     let auth = Auth::start(
         store.clone(),
+        audit.clone(),
         settings.data_dir.clone(),
         settings.admin_password.clone(),
         settings.api_token.clone(),
@@ -111,7 +117,7 @@ async fn assemble(
     .await?;
     let site = site(settings, instance_id);
     let services = Arc::new(Services { auth, jails, history: history.clone(), site, stop });
-    Ok(Parts { store, history, services })
+    Ok(Parts { store, audit, history, services })
 }
 
 fn announce(settings: &Settings) {

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use crate::audit::Audit;
 use crate::config::{ApiToken, PASSWORD_MAX_BYTES, PASSWORD_MIN_LENGTH, Scope};
 use crate::domain::Secret;
 use crate::store::{self, AuditResult, NewAudit, NewSession, Store};
@@ -92,6 +93,7 @@ pub struct Auth {
 #[derive(Debug)]
 struct Inner {
     store: Store,
+    audit: Audit,
     passwords: Passwords,
     throttle: Throttle,
     known: KnownTokens,
@@ -104,6 +106,7 @@ impl Auth {
     /// neither, writes a set-up code into a file that only its owner reads.
     pub async fn start(
         store: Store,
+        audit: Audit,
         data_dir: PathBuf,
         admin_password: Option<Secret<String>>,
         api_token: Option<ApiToken>,
@@ -122,7 +125,7 @@ impl Auth {
         }
         let api_token = api_token.map(|api| (TokenHash::of(api.token.expose()), api.scope));
         let (throttle, known) = (Throttle::default(), KnownTokens::default());
-        let inner = Inner { store, passwords, throttle, known, api_token, setup };
+        let inner = Inner { store, audit, passwords, throttle, known, api_token, setup };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -143,7 +146,7 @@ impl Auth {
         note_attempt(username, client, result.is_ok());
         let account_id = result?;
         self.inner.throttle.succeed(client, username);
-        audit(&self.inner.store, "login", username, visitor).await?;
+        record(&self.inner.audit, "login", username, visitor).await?;
         self.open_session(account_id, username, client).await
     }
 
@@ -184,7 +187,7 @@ impl Auth {
         }
         self.inner.setup.remove();
         self.inner.throttle.succeed(client, ADMIN);
-        audit(&self.inner.store, "account_setup", ADMIN, visitor).await?;
+        record(&self.inner.audit, "account_setup", ADMIN, visitor).await?;
         tracing::info!(name: "auth_account_created", username = ADMIN, client_ip = %client);
         let account = self.inner.store.find_account(ADMIN).await?.ok_or(Error::Wrong)?;
         self.open_session(account.id, ADMIN, client).await
@@ -269,31 +272,32 @@ pub async fn reset_password(store: &Store, password: Secret<String>) -> Result<b
     let is_changed = store.create_first_account(ADMIN, &hash, now()).await?
         || store.reset_password(ADMIN, &hash).await?;
     if is_changed {
-        audit_from(store, "password_reset", "command line", "local", None).await?;
+        let audit = Audit::new(store.clone());
+        record_from(&audit, "password_reset", "command line", "local", None).await?;
     }
     Ok(is_changed)
 }
 
-async fn audit(
-    store: &Store,
+async fn record(
+    audit: &Audit,
     action: &'static str,
     actor: &str,
     visitor: &Visitor,
 ) -> Result<(), Error> {
     let client_ip = visitor.client.to_string();
-    audit_from(store, action, actor, &client_ip, visitor.correlation_id.clone()).await
+    record_from(audit, action, actor, &client_ip, visitor.correlation_id.clone()).await
 }
 
 /// Writes a change that was made. An account's changes are single statements, so there is no time
 /// in which they are pending.
-async fn audit_from(
-    store: &Store,
+async fn record_from(
+    audit: &Audit,
     action: &'static str,
     actor: &str,
     client_ip: &str,
     correlation_id: Option<String>,
 ) -> Result<(), Error> {
-    let audit = NewAudit {
+    let row = NewAudit {
         at: now(),
         actor: actor.to_owned(),
         client_ip: client_ip.to_owned(),
@@ -301,8 +305,8 @@ async fn audit_from(
         correlation_id,
         ..NewAudit::default()
     };
-    let id = store.begin_audit(&audit).await?;
-    Ok(store.finish_audit(id, AuditResult::Success, None).await?)
+    let id = audit.begin(row).await?;
+    Ok(audit.finish(id, AuditResult::Success, None).await?)
 }
 
 /// The folder of the set-up code is its owner's alone.
@@ -358,7 +362,10 @@ mod tests {
     async fn a_session_opens_is_recognised_and_ends() {
         let (folder, store) = temporary().await;
         let password = Some(secret("correct horse"));
-        let auth = Auth::start(store, folder.path().into(), password, None).await.unwrap();
+        let auth =
+            Auth::start(store.clone(), Audit::new(store), folder.path().into(), password, None)
+                .await
+                .unwrap();
         assert!(matches!(auth.sign_in(ADMIN, secret("wrong"), &VISITOR).await, Err(Error::Wrong)));
         let opened = auth.sign_in(ADMIN, secret("correct horse"), &VISITOR).await.unwrap();
         let token = opened.token.expose();
@@ -373,7 +380,9 @@ mod tests {
     #[tokio::test]
     async fn the_setup_code_makes_the_account_once() {
         let (folder, store) = temporary().await;
-        let auth = Auth::start(store, folder.path().into(), None, None).await.unwrap();
+        let auth = Auth::start(store.clone(), Audit::new(store), folder.path().into(), None, None)
+            .await
+            .unwrap();
         let path = folder.path().join("setup-code");
         let code = std::fs::read_to_string(&path).unwrap();
         let code = secret(code.trim());
@@ -391,7 +400,10 @@ mod tests {
     async fn the_bearer_token_has_its_scope() {
         let (folder, store) = temporary().await;
         let api = ApiToken { token: secret("0123456789abcdef"), scope: Scope::Read };
-        let auth = Auth::start(store, folder.path().into(), None, Some(api)).await.unwrap();
+        let auth =
+            Auth::start(store.clone(), Audit::new(store), folder.path().into(), None, Some(api))
+                .await
+                .unwrap();
         assert_eq!(auth.caller_of_bearer("0123456789abcdef").unwrap().scope, Scope::Read);
         assert_eq!(auth.caller_of_bearer("0123456789abcdeX"), None);
     }

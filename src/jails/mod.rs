@@ -9,11 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+use crate::audit::Audit;
 use crate::auth::Caller;
 use crate::domain::{Address, AuditEntry, Ban, JailName, JailStatus, Subject};
 use crate::fail2ban::{Client, Fail2banError};
 use crate::history::{Held, History};
-use crate::store::{self, AuditResult, NewAudit, Store};
+use crate::store::{self, AuditResult, NewAudit};
 
 /// Why a change or a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -92,19 +93,19 @@ pub struct JailDetail {
 pub struct Jails {
     client: Client,
     history: History,
-    store: Store,
+    audit: Audit,
     /// Changes that are under way, so that the service does not stop in the middle of one.
     changes: TaskTracker,
 }
 
 impl Jails {
     /// Puts the use cases together. Changes that an earlier process left unfinished are marked so.
-    pub async fn start(client: Client, history: History, store: Store) -> Result<Self, Error> {
-        let interrupted = store.fail_pending_audit("interrupted by a stop").await?;
+    pub async fn start(client: Client, history: History, audit: Audit) -> Result<Self, Error> {
+        let interrupted = audit.fail_pending("interrupted by a stop").await?;
         if interrupted > 0 {
             tracing::warn!(name: "audit_changes_interrupted", changes = interrupted);
         }
-        Ok(Self { client, history, store, changes: TaskTracker::new() })
+        Ok(Self { client, history, audit, changes: TaskTracker::new() })
     }
 
     /// Waits for the changes that are under way; further ones must not begin.
@@ -137,7 +138,7 @@ impl Jails {
         let this = self.clone();
         self.to_the_end(async move {
             let audit = audit("ban", &origin, &jail, address.into(), reason.clone());
-            let id = this.store.begin_audit(&audit).await?;
+            let id = this.audit.begin(audit).await?;
             let result = this.ban_now(&origin, &jail, address, reason).await;
             this.finish(id, "set banip", &jail, result).await
         })
@@ -185,7 +186,7 @@ impl Jails {
         let this = self.clone();
         self.to_the_end(async move {
             let audit = audit("unban", &origin, &jail, ip.clone(), None);
-            let id = this.store.begin_audit(&audit).await?;
+            let id = this.audit.begin(audit).await?;
             let result = this.unban_now(&origin, &jail, &ip).await;
             this.finish(id, "set unbanip", &jail, result).await
         })
@@ -218,7 +219,7 @@ impl Jails {
             tracing::warn!(name: "fail2ban_command_failed", command, jail = %jail, error = %error);
         }
         let outcome = if result.is_ok() { AuditResult::Success } else { AuditResult::Failure };
-        if let Err(error) = self.store.finish_audit(audit_id, outcome, detail.as_deref()).await {
+        if let Err(error) = self.audit.finish(audit_id, outcome, detail.as_deref()).await {
             tracing::error!(name: "audit_write_failed", audit_id, error = %error);
         }
         result
@@ -235,7 +236,7 @@ impl Jails {
 
     /// The newest rows of the audit log before an id.
     pub async fn audit(&self, before: i64, limit: i64) -> Result<Vec<AuditEntry>, Error> {
-        Ok(self.store.list_audit(before, limit).await?)
+        Ok(self.audit.list(before, limit).await?)
     }
 }
 
@@ -255,5 +256,6 @@ fn audit(
         ip: Some(ip.to_string()),
         reason,
         correlation_id: origin.correlation_id.clone(),
+        ..NewAudit::default()
     }
 }

@@ -1,4 +1,5 @@
-//! The audit log: who changed what, from where, and how it ended.
+//! The audit log: who changed what, from where, and how it ended; and which rows of it are still
+//! to be told.
 
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
@@ -43,15 +44,40 @@ pub struct NewAudit {
     pub reason: Option<String>,
     /// Trace id of the request.
     pub correlation_id: Option<String>,
+    /// The request's place in its trace, as a `traceparent` header would say it.
+    pub traceparent: Option<String>,
+}
+
+/// A finished change whose record is not known to be delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UntoldAudit {
+    /// The row.
+    pub entry: AuditEntry,
+    /// The uid of its record, the same at each telling.
+    pub uid: String,
+    /// The request's place in its trace.
+    pub traceparent: Option<String>,
+}
+
+/// Which rows are still to be told.
+#[derive(Debug, Clone, Copy)]
+pub struct UntoldQuery<'a> {
+    /// Other rows than these.
+    pub except: &'a [i64],
+    /// Failures only.
+    pub failures_only: bool,
+    /// At most so many.
+    pub limit: usize,
 }
 
 impl Store {
-    /// Writes that a change is about to be made; returns the row's id.
+    /// Writes that a change is about to be made; returns the row's id. The uid of its record is
+    /// made with the row, so that whoever tells it, and however often, uses the same one.
     pub async fn begin_audit(&self, audit: &NewAudit) -> Result<i64, Error> {
         let query = sqlx::query(
-            "INSERT INTO audit \
-             (at, actor, client_ip, action, jail, ip, reason, result, correlation_id) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?)",
+            "INSERT INTO audit (at, actor, client_ip, action, jail, ip, reason, result, \
+             correlation_id, traceparent, uid) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, lower(hex(randomblob(16))))",
         )
         .bind(audit.at)
         .bind(&audit.actor)
@@ -61,6 +87,7 @@ impl Store {
         .bind(&audit.ip)
         .bind(&audit.reason)
         .bind(&audit.correlation_id)
+        .bind(&audit.traceparent)
         .execute(&self.pool);
         Ok(self.run("INSERT", "audit", query).await?.last_insert_rowid())
     }
@@ -97,24 +124,65 @@ impl Store {
         )
         .bind(before)
         .bind(limit)
+        .try_map(|row: SqliteRow| entry(&row))
+        .fetch_all(&self.pool);
+        self.run("SELECT", "audit", query).await
+    }
+
+    /// Finished rows that were not told yet, oldest first.
+    pub async fn untold_audit(&self, wanted: UntoldQuery<'_>) -> Result<Vec<UntoldAudit>, Error> {
+        let query = sqlx::query(
+            "SELECT id, at, actor, client_ip, action, jail, ip, reason, result, detail, \
+             correlation_id, uid, traceparent FROM audit \
+             WHERE told_at IS NULL AND uid IS NOT NULL \
+             AND (result = 'failure' OR (result = 'success' AND NOT ?)) \
+             AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?",
+        )
+        .bind(wanted.failures_only)
+        .bind(json_list(wanted.except))
+        .bind(i64::try_from(wanted.limit).unwrap_or(i64::MAX))
         .try_map(|row: SqliteRow| {
-            Ok(AuditEntry {
-                id: row.try_get("id")?,
-                at: row.try_get("at")?,
-                actor: row.try_get("actor")?,
-                client_ip: row.try_get("client_ip")?,
-                action: row.try_get("action")?,
-                jail: row.try_get("jail")?,
-                ip: row.try_get("ip")?,
-                reason: row.try_get("reason")?,
-                result: row.try_get("result")?,
-                detail: row.try_get("detail")?,
-                correlation_id: row.try_get("correlation_id")?,
+            Ok(UntoldAudit {
+                entry: entry(&row)?,
+                uid: row.try_get("uid")?,
+                traceparent: row.try_get("traceparent")?,
             })
         })
         .fetch_all(&self.pool);
         self.run("SELECT", "audit", query).await
     }
+
+    /// Writes that rows were told.
+    pub async fn mark_audit_told(&self, ids: &[i64], told_at: i64) -> Result<(), Error> {
+        let query = sqlx::query(
+            "UPDATE audit SET told_at = ? WHERE id IN (SELECT value FROM json_each(?))",
+        )
+        .bind(told_at)
+        .bind(json_list(ids))
+        .execute(&self.pool);
+        self.run("UPDATE", "audit", query).await.map(drop)
+    }
+}
+
+fn entry(row: &SqliteRow) -> Result<AuditEntry, sqlx::Error> {
+    Ok(AuditEntry {
+        id: row.try_get("id")?,
+        at: row.try_get("at")?,
+        actor: row.try_get("actor")?,
+        client_ip: row.try_get("client_ip")?,
+        action: row.try_get("action")?,
+        jail: row.try_get("jail")?,
+        ip: row.try_get("ip")?,
+        reason: row.try_get("reason")?,
+        result: row.try_get("result")?,
+        detail: row.try_get("detail")?,
+        correlation_id: row.try_get("correlation_id")?,
+    })
+}
+
+/// SQLite binds no lists; it does read JSON.
+fn json_list(ids: &[i64]) -> String {
+    serde_json::Value::from(ids).to_string()
 }
 
 #[cfg(test)]
@@ -135,5 +203,82 @@ mod tests {
         assert_eq!(store.list_audit(second, 10).await.unwrap().len(), 1);
         assert_eq!(store.fail_pending_audit("interrupted").await.unwrap(), 1);
         assert_eq!(store.list_audit(i64::MAX, 1).await.unwrap()[0].result, "failure");
+    }
+
+    const ALL: UntoldQuery<'_> = UntoldQuery { except: &[], failures_only: false, limit: 100 };
+
+    async fn untold(store: &Store, wanted: UntoldQuery<'_>) -> Vec<i64> {
+        let rows = store.untold_audit(wanted).await.unwrap();
+        rows.into_iter().map(|row| row.entry.id).collect()
+    }
+
+    #[tokio::test]
+    async fn a_row_is_due_from_its_end_until_it_is_told() {
+        let (_folder, store) = temporary().await;
+        let audit = NewAudit { action: "ban", ..NewAudit::default() };
+        let mut ids = Vec::new();
+        for _ in 0..4 {
+            ids.push(store.begin_audit(&audit).await.unwrap());
+        }
+        let [a, b, c, d] = ids[..] else { panic!("four rows") };
+        assert_eq!(untold(&store, ALL).await, [0; 0], "pending is not due");
+        // The order of their ends is not the order in which they are told.
+        for (id, result) in
+            [(c, AuditResult::Success), (b, AuditResult::Failure), (a, AuditResult::Success)]
+        {
+            store.finish_audit(id, result, None).await.unwrap();
+        }
+        assert_eq!(untold(&store, ALL).await, [a, b, c]);
+        assert_eq!(untold(&store, UntoldQuery { except: &[a, 99], limit: 1, ..ALL }).await, [b]);
+        assert_eq!(untold(&store, UntoldQuery { failures_only: true, ..ALL }).await, [b]);
+        store.mark_audit_told(&[a, c], 7).await.unwrap();
+        assert_eq!(untold(&store, ALL).await, [b]);
+        store.fail_pending_audit("interrupted").await.unwrap();
+        assert_eq!(untold(&store, ALL).await, [b, d], "what was interrupted is told, too");
+    }
+
+    #[tokio::test]
+    async fn a_row_keeps_its_uid_and_its_place_in_the_trace() {
+        let (_folder, store) = temporary().await;
+        let audit = NewAudit { traceparent: Some("00-1-2-01".into()), ..NewAudit::default() };
+        for _ in 0..2 {
+            let id = store.begin_audit(&audit).await.unwrap();
+            store.finish_audit(id, AuditResult::Success, None).await.unwrap();
+        }
+        let rows = store.untold_audit(ALL).await.unwrap();
+        assert_eq!(rows, store.untold_audit(ALL).await.unwrap());
+        assert_ne!(rows[0].uid, rows[1].uid);
+        for row in rows {
+            let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+            assert!(row.uid.len() == 32 && row.uid.bytes().all(is_hex), "{}", row.uid);
+            assert_eq!(row.traceparent.as_deref(), Some("00-1-2-01"));
+        }
+    }
+
+    #[tokio::test]
+    async fn rows_from_before_the_outbox_count_as_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bangui.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path);
+        let pool = sqlx::SqlitePool::connect_with(options.create_if_missing(true)).await.unwrap();
+        let first = folder.path().join("first");
+        std::fs::create_dir(&first).unwrap();
+        let name = "0001_initial.sql";
+        std::fs::copy(format!("migrations/sqlite/{name}"), first.join(name)).unwrap();
+        sqlx::migrate::Migrator::new(first).await.unwrap().run(&pool).await.unwrap();
+        sqlx::query(
+            "INSERT INTO audit (at, actor, client_ip, action, result) \
+             VALUES (5, 'admin', '192.0.2.1', 'login', 'success')",
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
+        pool.close().await;
+        let store = Store::open(&path).await.unwrap();
+        assert_eq!(store.list_audit(i64::MAX, 10).await.unwrap().len(), 1);
+        assert_eq!(untold(&store, ALL).await, [0; 0]);
+        let told_at: i64 =
+            sqlx::query_scalar("SELECT told_at FROM audit").fetch_one(&store.pool).await.unwrap();
+        assert_eq!(told_at, 5);
     }
 }

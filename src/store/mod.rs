@@ -16,7 +16,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use tracing::Instrument as _;
 
 pub use accounts::{Account, NewSession, Session};
-pub use audit::{AuditResult, NewAudit};
+pub use audit::{AuditResult, NewAudit, UntoldAudit, UntoldQuery};
 pub use history::{OpenBan, RecordedBan};
 
 use crate::telemetry::metrics;

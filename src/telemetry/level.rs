@@ -45,16 +45,22 @@ pub fn current() -> LogLevel {
     LEVELS[usize::from(CURRENT.load(Ordering::Relaxed)).min(LEVELS.len() - 1)]
 }
 
+/// Whether our own lines of a level are shown now. `tracing::enabled!` would ask the filters and
+/// leave them in a state that loses the next span (tokio-rs/tracing #2519).
+pub fn shows(level: Level) -> bool {
+    level <= max_level(current()) && current() != LogLevel::Critical
+}
+
 /// Changes the level for the whole process, at once and for every thread.
 pub fn set(level: LogLevel) {
     CURRENT.store(level as u8, Ordering::Relaxed);
-    log::set_max_level(log::LevelFilter::Trace.min(match level {
+    log::set_max_level(match level {
         LogLevel::Trace => log::LevelFilter::Trace,
         LogLevel::Debug => log::LevelFilter::Debug,
         LogLevel::Info => log::LevelFilter::Info,
         LogLevel::Warning => log::LevelFilter::Warn,
         LogLevel::Error | LogLevel::Critical => log::LevelFilter::Error,
-    }));
+    });
     tracing::callsite::rebuild_interest_cache();
 }
 

@@ -14,6 +14,7 @@ mod client_address;
 mod events;
 mod fail2ban;
 mod fail2ban_outages;
+mod outbox;
 mod process;
 mod secrets;
 mod sign_in;

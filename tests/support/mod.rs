@@ -24,6 +24,7 @@ pub(crate) use bangui::{Bangui, Builder, PASSWORD};
 pub(crate) use client::{Answer, Client};
 pub(crate) use fail2ban::Fail2ban;
 pub(crate) use fake_socket::FakeSocket;
+pub(crate) use lines::Lines;
 pub(crate) use otlp::OtlpReceiver;
 pub(crate) use process::Process;
 pub(crate) use record::{assert_same, hex, line_of_otlp, line_of_otlp_json};
