@@ -11,8 +11,15 @@ use std::path::{Path, PathBuf};
 /// Made by the collecting layer out of a library's line, so no macro names it.
 const EVENTS_WITHOUT_MACRO: [&str; 1] = ["library_log"];
 /// Fields with a meaning of their own to the layers that read them; they become no attribute.
-const CONTROL_FIELDS: [&str; 6] =
-    ["otel.name", "otel.kind", "otel.status_code", "critical", "log.uid", "log.traceparent"];
+const CONTROL_FIELDS: [&str; 7] = [
+    "otel.name",
+    "otel.kind",
+    "otel.status_code",
+    "critical",
+    "log.uid",
+    "log.traceparent",
+    "log.target",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -53,6 +53,8 @@ static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 static FAILED_AT: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
 static HAS_SUCCEEDED: AtomicBool = AtomicBool::new(false);
 static IS_FAILING: AtomicBool = AtomicBool::new(false);
+/// Whether it was told that traces or metrics fail, and not yet that they arrive again.
+static IS_TOLD: AtomicBool = AtomicBool::new(false);
 
 /// Whether telemetry reaches its destination; nothing before the first export was answered.
 pub fn is_healthy() -> Option<bool> {
@@ -74,6 +76,7 @@ pub(super) fn note(signal: Signal, result: &OTelSdkResult) {
                 at => now_seconds.saturating_sub(at) >= FAILURE_FADES_AFTER_SECONDS,
             });
             if is_over && IS_FAILING.swap(false, Ordering::Relaxed) {
+                IS_TOLD.store(false, Ordering::Relaxed);
                 tracing::info!(
                     name: "telemetry_export_recovered",
                     target: super::EXPORT_TARGET,
@@ -83,9 +86,9 @@ pub(super) fn note(signal: Signal, result: &OTelSdkResult) {
         }
         Err(error) => {
             failed_at.store(now_seconds, Ordering::Relaxed);
-            let is_first = !IS_FAILING.swap(true, Ordering::Relaxed);
+            IS_FAILING.store(true, Ordering::Relaxed);
             // Failures of the log are told by its delivery.
-            if is_first && !matches!(signal, Signal::Logs) {
+            if !matches!(signal, Signal::Logs) && !IS_TOLD.swap(true, Ordering::Relaxed) {
                 tracing::warn!(
                     name: "telemetry_export_failed",
                     target: super::EXPORT_TARGET,
