@@ -13,8 +13,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 # $(call need,TOOL,ADVICE): one clear line for a missing tool.
 need = @command -v $(1) >/dev/null || { echo "make: $(1) is missing: $(2)" >&2; exit 1; }
 
-.PHONY: help run ui build test test-all ci checks fmt lint clean
-.PHONY: need-cargo need-node need-go
+.PHONY: help run ui build test test-all ci bench checks fmt lint clean
+.PHONY: need-cargo need-node need-go need-python
 
 help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,6 +35,10 @@ test-all: need-cargo need-node need-go ## the same and the rest
 
 # test-all holds all of test, so nothing runs twice.
 ci: checks test-all ## everything that must hold before a change lands
+
+# No part of `ci`: figures depend on the machine. docs/PERFORMANCE.md says how to read them.
+bench: ui need-cargo need-python ## measure the log path and the sanitizer against their peers
+	@cargo bench --locked --bench log_path --bench sanitizer
 
 checks: need-cargo ui
 	cargo fmt --check
@@ -59,6 +63,9 @@ need-node:
 
 need-go:
 	$(call need,go,install Go 1.24 or newer)
+
+need-python:
+	$(call need,python3,install Python 3.9 or newer)
 
 # The page is built again only when something of it has changed: the binary embeds ui/dist, so a
 # needless build would compile the crate anew as well.
