@@ -248,7 +248,11 @@ impl Visit for Draft {
         self.fields.plain(field.name(), Value::Int(value));
     }
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.fields.plain(field.name(), Value::Unsigned(value));
+        // OTLP has no unsigned integer; what does not fit is told exactly, as text.
+        match i64::try_from(value) {
+            Ok(value) => self.fields.plain(field.name(), Value::Int(value)),
+            Err(_) => self.fields.display(field.name(), format_args!("{value}")),
+        }
     }
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.fields.plain(field.name(), Value::Float(value));

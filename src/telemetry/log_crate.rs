@@ -20,7 +20,7 @@ pub(super) fn install() {
     let _ = log::set_logger(&BRIDGE);
 }
 
-macro_rules! event {
+macro_rules! library_line {
     ($level:ident, $target:ident, $message:ident) => {
         tracing::$level!(
             name: "library_log",
@@ -49,11 +49,11 @@ impl log::Log for Bridge {
         }
         let (target, message) = (record.target(), record.args());
         match record.level() {
-            log::Level::Error => event!(error, target, message),
-            log::Level::Warn => event!(warn, target, message),
-            log::Level::Info => event!(info, target, message),
-            log::Level::Debug => event!(debug, target, message),
-            log::Level::Trace => event!(trace, target, message),
+            log::Level::Error => library_line!(error, target, message),
+            log::Level::Warn => library_line!(warn, target, message),
+            log::Level::Info => library_line!(info, target, message),
+            log::Level::Debug => library_line!(debug, target, message),
+            log::Level::Trace => library_line!(trace, target, message),
         }
     }
 

@@ -107,7 +107,6 @@ fn any_value(value: Value<'_>) -> AnyValue {
     match value {
         Value::Text(text) => AnyValue::String(text.to_owned().into()),
         Value::Int(number) => AnyValue::Int(number),
-        Value::Unsigned(number) => integer(number),
         Value::Float(number) if number.is_finite() => AnyValue::Double(number),
         Value::Float(number) => AnyValue::String(number.to_string().into()),
         Value::Bool(flag) => AnyValue::Boolean(flag),

@@ -51,7 +51,6 @@ impl Severity {
 pub(super) enum Value<'a> {
     Text(&'a str),
     Int(i64),
-    Unsigned(u64),
     Float(f64),
     Bool(bool),
 }
@@ -152,7 +151,6 @@ impl Fields {
             match value {
                 Value::Text(text) => self.text(key, text),
                 Value::Int(number) => self.plain(key, Value::Int(number)),
-                Value::Unsigned(number) => self.plain(key, Value::Unsigned(number)),
                 Value::Float(number) => self.plain(key, Value::Float(number)),
                 Value::Bool(flag) => self.plain(key, Value::Bool(flag)),
             }

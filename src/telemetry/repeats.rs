@@ -77,7 +77,7 @@ impl Repeats {
         Self::with_interval(outputs, INTERVAL)
     }
 
-    fn with_interval(outputs: Outputs, interval: Duration) -> Self {
+    pub(super) fn with_interval(outputs: Outputs, interval: Duration) -> Self {
         let (lines, left_out) = (Mutex::default(), Condvar::new());
         let shared = Arc::new(Shared { lines, left_out, interval, outputs });
         let own = shared.clone();
@@ -133,7 +133,6 @@ impl Repeats {
             match value {
                 Value::Text(text) => text.hash(&mut hasher),
                 Value::Int(number) => number.hash(&mut hasher),
-                Value::Unsigned(number) => number.hash(&mut hasher),
                 Value::Float(number) => number.to_bits().hash(&mut hasher),
                 Value::Bool(flag) => flag.hash(&mut hasher),
             }

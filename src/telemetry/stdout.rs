@@ -69,7 +69,7 @@ impl Stdout {
         Self::writing_to(descriptor()?, instance)
     }
 
-    fn writing_to(out: File, instance: u64) -> io::Result<Self> {
+    pub(super) fn writing_to(out: File, instance: u64) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
             added: Condvar::new(),
