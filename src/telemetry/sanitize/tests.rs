@@ -4,6 +4,7 @@ mod linear;
 mod properties;
 mod rules;
 mod structured;
+mod units;
 
 use super::sanitize_for_logging;
 
