@@ -17,11 +17,21 @@ pub(super) fn is_odd(byte: u8) -> bool {
 
 /// Tells whether a text has anything that a view would read in another way.
 pub(super) fn is_disguised(text: &str) -> bool {
-    if text.bytes().any(is_odd) {
+    let bytes = text.as_bytes();
+    // Without a way out in the middle, so that both become vectors.
+    if bytes.iter().fold(false, |found, byte| found | is_odd(*byte)) {
         return true;
     }
-    let could_lead = |byte: u8| matches!(byte, 0xc2 | 0xc5 | 0xcd | 0xe1 | 0xe2 | 0xef | 0xf3);
-    text.bytes().any(could_lead) && text.chars().any(|letter| seen_as(letter) != Some(letter))
+    if !bytes.iter().fold(false, |found, byte| found | could_lead(*byte)) {
+        return false;
+    }
+    let letters = bytes.iter().enumerate().filter(|(_, byte)| could_lead(**byte));
+    letters.filter_map(|(at, _)| text.get(at..)?.chars().next()).any(|it| seen_as(it) != Some(it))
+}
+
+/// Tells whether a character that is not seen as itself, and no ASCII, could start so.
+fn could_lead(byte: u8) -> bool {
+    matches!(byte, 0xc2 | 0xc5 | 0xcd | 0xe1 | 0xe2 | 0xef | 0xf3)
 }
 
 /// What is seen of a character: itself, the letter it looks like, or nothing.
@@ -120,6 +130,14 @@ fn sequence_end(bytes: &[u8], start: usize, letter: char) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_disguise_is_overlooked() {
+        for letter in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+            let is_seen = seen_as(letter) == Some(letter);
+            assert_eq!(is_disguised(letter.encode_utf8(&mut [0; 4])), !is_seen, "{letter:?}");
+        }
+    }
 
     #[test]
     fn a_view_shows_what_is_seen_and_knows_where_it_is() {

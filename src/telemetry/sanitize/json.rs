@@ -40,14 +40,17 @@ fn sanitize_at(value: &mut Value, depth: usize) {
             let mut renamed = Vec::new();
             let named = named_value(fields);
             for (key, field) in fields.iter_mut() {
+                let clean = sanitize_for_logging(key);
+                // What is left of a key without its secret is a key too.
+                let is_secret = |key: &str| keys::classify(key).is_some();
                 if named.as_deref() == Some(key) {
                     mask(field, Rule::NamedPair);
-                } else if keys::classify(key).is_some() {
+                } else if is_secret(key) || is_secret(&clean) {
                     mask(field, Rule::Field);
                 } else {
                     sanitize_at(field, depth + 1);
                 }
-                if let Cow::Owned(changed) = sanitize_for_logging(key) {
+                if let Cow::Owned(changed) = clean {
                     renamed.push((key.clone(), changed));
                 }
             }

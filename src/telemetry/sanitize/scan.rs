@@ -51,6 +51,9 @@ const MAX_MARK_BYTES: usize = 24;
 /// Holds an ordinary line in one piece and is cheap to clear.
 const CHUNK_BYTES: usize = 512;
 
+/// A text this short is looked at faster without vectors.
+const TINY_BYTES: usize = 24;
+
 /// Most single values are no longer, and what is not cleared costs nothing.
 const SHORT_BYTES: usize = 128;
 
@@ -73,11 +76,11 @@ fn folded(byte: u8) -> u8 {
 /// For each of the first three bytes of a mark, which marks (by their number modulo 32) have it.
 type Table = [[u32; 256]; 3];
 
-/// All marks, for processors without a vector unit.
-static ALL_MARKS: Table = table(false);
+/// All marks, for short texts and for processors without a vector unit.
+static TABLE: Table = table(false);
 
 /// The marks of keys: a key is too short for the vectorised search to pay.
-static KEY_MARKS: Table = table(true);
+static KEY_TABLE: Table = table(true);
 
 const fn table(only_keys: bool) -> Table {
     let mut table = [[0; 256]; 3];
@@ -96,6 +99,23 @@ const fn table(only_keys: bool) -> Table {
     table
 }
 
+/// The first place at or after `from` where a mark is: found without vectors.
+fn find_by(table: &Table, text: &[u8], from: usize) -> Option<(usize, usize)> {
+    for (at, window) in text.get(from..)?.windows(3).enumerate() {
+        let [first, second, third] = [0, 1, 2].map(|it| table[it][usize::from(window[it])]);
+        let mut candidates = first & second & third;
+        while candidates != 0 {
+            let number = candidates.trailing_zeros() as usize;
+            let mut marks = (number..MARKS.len()).step_by(32);
+            if let Some(index) = marks.find(|it| starts_with(&text[from + at..], MARKS[*it].0)) {
+                return Some((from + at, index));
+            }
+            candidates &= candidates - 1;
+        }
+    }
+    None
+}
+
 /// A place where a secret could be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hit {
@@ -112,7 +132,7 @@ pub(super) struct Hit {
 /// A text without has no part with one either: a mark in a part is a mark in the whole.
 pub(super) fn any(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let Some(searcher) = SEARCHER.as_ref() else {
+    let Some(searcher) = SEARCHER.as_ref().filter(|_| bytes.len() > TINY_BYTES) else {
         return find_plainly(bytes, 0).is_some() || fold::is_disguised(text);
     };
     if bytes.len() <= SHORT_BYTES {
@@ -150,11 +170,7 @@ fn any_by<const SIZE: usize>(searcher: &packed::Searcher, text: &str) -> bool {
 
 /// Tells whether a key has a mark of keys: a quick look before it is judged.
 pub(super) fn has_key_mark(key: &[u8]) -> bool {
-    let mut candidates = key.windows(3).enumerate().filter(|(_, window)| {
-        let [first, second, third] = [0, 1, 2].map(|at| KEY_MARKS[at][usize::from(window[at])]);
-        first & second & third != 0
-    });
-    candidates.any(|(at, _)| mark_at(&key[at..], true).is_some())
+    find_by(&KEY_TABLE, key, 0).is_some()
 }
 
 /// The hits of a text from left to right; they may overlap.
@@ -234,19 +250,9 @@ fn starts_with(text: &[u8], mark: &str) -> bool {
     text.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark.as_bytes()))
 }
 
-/// The mark that a text starts with, in any case.
-fn mark_at(text: &[u8], only_keys: bool) -> Option<usize> {
-    let is_meant = |parser| !only_keys || parser == Parser::Key;
-    MARKS.iter().position(|(mark, parser)| is_meant(*parser) && starts_with(text, mark))
-}
-
 /// The first mark at or after `from`, found without vectors: its place and its index.
 pub(super) fn find_plainly(text: &[u8], from: usize) -> Option<(usize, usize)> {
-    let candidates = text.get(from..)?.windows(3).enumerate().filter(|(_, window)| {
-        let [first, second, third] = [0, 1, 2].map(|at| ALL_MARKS[at][usize::from(window[at])]);
-        first & second & third != 0
-    });
-    candidates.map(|(at, _)| from + at).find_map(|at| Some((at, mark_at(&text[at..], false)?)))
+    find_by(&TABLE, text, from)
 }
 
 #[cfg(test)]

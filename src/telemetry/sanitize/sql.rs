@@ -68,7 +68,7 @@ fn key_values_end(bytes: &[u8], start: usize) -> usize {
     let mut brackets = memchr::memchr_iter(b')', &bytes[start..limit]).map(|at| start + at);
     let first = brackets.clone().next();
     let goes_on = |at: &usize| AFTER_VALUES.iter().any(|words| bytes[at + 1..].starts_with(words));
-    brackets.find(goes_on).or(first).unwrap_or(line_end(bytes, start))
+    brackets.find(goes_on).or(first).unwrap_or_else(|| line_end(bytes, start))
 }
 
 /// Where the last of the tuples ends whose first one opens at `open`.

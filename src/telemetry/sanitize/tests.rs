@@ -1,5 +1,6 @@
 //! The rules by example: what goes, what stays.
 
+mod attributes;
 mod linear;
 mod properties;
 mod rules;
