@@ -306,6 +306,17 @@ fn every_attribute_is_declared_once() {
     assert!(twice.is_empty(), "declared twice: {twice:?}");
 }
 
+/// A value under such a name would be masked, and should not be there in the first place.
+#[test]
+fn no_field_is_named_after_a_secret() {
+    let mut used = used_attributes();
+    used.extend(event_fields().into_values().flatten());
+    used.extend(declared("telemetry/attributes.yaml", "id"));
+    assert!(used.len() > 40, "the search for fields finds too little: {used:?}");
+    used.retain(|name, _| bangui::telemetry::sanitize::is_secret_key(name));
+    assert_none("named after a secret:", &only_in(&used, &BTreeSet::new()));
+}
+
 #[test]
 fn what_is_declared_is_documented() {
     for (registry, key, document) in [

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 pub use crate::telemetry::log_panics;
 pub use command::Command;
+use zeroize::Zeroizing;
 
 use crate::auth;
 use crate::config::{Problem, Settings};
@@ -62,7 +63,7 @@ fn fail(error: &dyn std::fmt::Display) -> ExitCode {
 
 fn setup_code(settings: &Settings) -> ExitCode {
     match auth::setup_code(&settings.data_dir) {
-        Ok(code) => print(&code),
+        Ok(code) => print(code.expose()),
         Err(error) => fail(&format_args!(
             "no set-up code in {}: {error} (it is there while no account exists)",
             settings.data_dir.display()
@@ -76,7 +77,7 @@ fn reset_password(settings: &Settings) -> ExitCode {
     if std::io::stdin().is_terminal() {
         eprintln!("new password of {} (it is shown as you type), then Enter:", auth::ADMIN);
     }
-    let mut line = String::new();
+    let mut line = Zeroizing::new(String::new());
     if let Err(error) = std::io::stdin().lock().read_line(&mut line) {
         return fail(&error);
     }

@@ -262,7 +262,7 @@ impl Auth {
 }
 
 /// `bangui admin setup-code`: the code that makes the first account.
-pub fn setup_code(data_dir: &Path) -> std::io::Result<String> {
+pub fn setup_code(data_dir: &Path) -> std::io::Result<Secret<String>> {
     SetupCode::in_folder(data_dir.to_owned()).read()
 }
 

@@ -52,13 +52,13 @@ impl Passwords {
     pub(super) async fn verify(
         &self,
         password: Secret<String>,
-        expected: Option<String>,
+        expected: Option<Secret<String>>,
     ) -> Result<bool, Error> {
         let decoy = self.decoy.clone();
         self.in_turn(move || {
             let is_known = expected.is_some();
-            let phc = expected.unwrap_or_else(|| decoy.to_string());
-            let fits = PasswordHash::new(&phc).is_ok_and(|phc| {
+            let phc = expected.as_ref().map_or(&*decoy, |hash| hash.expose());
+            let fits = PasswordHash::new(phc).is_ok_and(|phc| {
                 Argon2::default().verify_password(password.expose().as_bytes(), &phc).is_ok()
             });
             fits && is_known
@@ -101,9 +101,9 @@ mod tests {
         let secret = |text: &str| Secret::new(text.to_owned());
         let phc = passwords.hash(secret("correct horse")).await.unwrap();
         assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
-        assert!(passwords.verify(secret("correct horse"), Some(phc.clone())).await.unwrap());
-        assert!(!passwords.verify(secret("wrong horse"), Some(phc)).await.unwrap());
+        assert!(passwords.verify(secret("correct horse"), Some(secret(&phc))).await.unwrap());
+        assert!(!passwords.verify(secret("wrong horse"), Some(secret(&phc))).await.unwrap());
         assert!(!passwords.verify(secret("correct horse"), None).await.unwrap());
-        assert!(!passwords.verify(secret("x"), Some("garbage".into())).await.unwrap());
+        assert!(!passwords.verify(secret("x"), Some(secret("garbage"))).await.unwrap());
     }
 }

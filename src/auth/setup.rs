@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use super::tokens::{self, TokenHash};
+use crate::domain::Secret;
 
 const FILE_NAME: &str = "setup-code";
 
@@ -31,13 +32,15 @@ impl SetupCode {
     }
 
     /// The code, for `bangui admin setup-code`.
-    pub(crate) fn read(&self) -> io::Result<String> {
-        Ok(fs::read_to_string(&self.path)?.trim().to_owned())
+    pub(crate) fn read(&self) -> io::Result<Secret<String>> {
+        let text = Secret::new(fs::read_to_string(&self.path)?);
+        Ok(Secret::new(text.expose().trim().to_owned()))
     }
 
     pub(super) fn fits(&self, code: &str) -> bool {
         // Hashes are compared, so that time tells nothing of the code.
-        self.read().is_ok_and(|own| !own.is_empty() && TokenHash::of(&own) == TokenHash::of(code))
+        let hash = self.read().map(|own| (!own.expose().is_empty(), TokenHash::of(own.expose())));
+        hash.is_ok_and(|(is_set, own)| is_set && own == TokenHash::of(code))
     }
 
     pub(super) fn remove(&self) {

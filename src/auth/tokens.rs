@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use crate::domain::Secret;
 
@@ -36,9 +37,9 @@ impl TokenHash {
 
 /// A new random token, as text for a cookie.
 pub(super) fn random() -> Result<Secret<String>, String> {
-    let mut bytes = [0_u8; TOKEN_BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| format!("no random numbers: {error}"))?;
-    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes)))
+    let mut bytes = Zeroizing::new([0_u8; TOKEN_BYTES]);
+    getrandom::fill(bytes.as_mut_slice()).map_err(|error| format!("no random numbers: {error}"))?;
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
 }
 
 /// Tokens that were valid when last seen.

@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io::Read;
 use std::str::FromStr;
 
+use zeroize::Zeroizing;
+
 use crate::domain::Secret;
 
 /// A secret file is a line of text; more than this is the wrong file.
@@ -125,7 +127,7 @@ impl Environment {
             }
             (Some(text), None) => Some(Secret::new(text)),
             (None, Some(path)) => match read_secret(&path) {
-                Ok(text) => Some(Secret::new(text)),
+                Ok(secret) => Some(secret),
                 Err(reason) => {
                     self.problem(&file_variable, reason);
                     None
@@ -152,8 +154,8 @@ impl Environment {
     }
 }
 
-fn read_secret(path: &str) -> Result<String, String> {
-    let mut text = String::new();
+fn read_secret(path: &str) -> Result<Secret<String>, String> {
+    let mut text = Zeroizing::new(String::new());
     File::open(path)
         .and_then(|file| file.take(SECRET_FILE_MAX_BYTES + 1).read_to_string(&mut text))
         .map_err(|error| format!("cannot be read: {error}"))?;
@@ -161,5 +163,5 @@ fn read_secret(path: &str) -> Result<String, String> {
         return Err(format!("is larger than {SECRET_FILE_MAX_BYTES} bytes"));
     }
     let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() { Err("is empty".into()) } else { Ok(text.to_owned()) }
+    if text.is_empty() { Err("is empty".into()) } else { Ok(Secret::new(text.to_owned())) }
 }

@@ -3,6 +3,7 @@
 use sqlx::Row as _;
 
 use super::{Error, Store};
+use crate::domain::Secret;
 
 /// Sessions per account; the oldest end when another begins.
 const SESSIONS_PER_ACCOUNT_MAX: i64 = 20;
@@ -15,7 +16,7 @@ pub struct Account {
     /// Name to sign in with.
     pub username: String,
     /// PHC string of the password.
-    pub password_hash: String,
+    pub password_hash: Secret<String>,
 }
 
 /// A session to be stored.
@@ -76,7 +77,7 @@ impl Store {
                     Ok(Account {
                         id: row.try_get(0)?,
                         username: row.try_get(1)?,
-                        password_hash: row.try_get(2)?,
+                        password_hash: Secret::new(row.try_get(2)?),
                     })
                 })
                 .fetch_optional(&self.pool);
@@ -170,7 +171,8 @@ mod tests {
         let (_folder, store) = temporary().await;
         assert!(store.create_first_account("admin", "a", 1).await.unwrap());
         assert!(!store.create_first_account("other", "b", 1).await.unwrap());
-        assert_eq!(store.find_account("admin").await.unwrap().unwrap().password_hash, "a");
+        let account = store.find_account("admin").await.unwrap().unwrap();
+        assert_eq!(account.password_hash.expose(), "a");
         assert!(store.find_account("other").await.unwrap().is_none());
     }
 

@@ -130,6 +130,56 @@ fn sanitize_redacts_line_by_line() {
 }
 
 #[test]
+fn sanitize_takes_a_private_key_over_many_lines_as_one() {
+    let folder = tempdir().unwrap();
+    let body = "MIIEowIBAAKCAQEA0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJ+/";
+    let text = format!(
+        "before\nkey=-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n{body}\n  \
+         {body}\r\nabc=\n-----END RSA PRIVATE KEY-----\nafter 1\n\
+         -----BEGIN PRIVATE KEY-----\n{body}\nNov 23 host: a line of its own\n{body}\n\
+         app[1]: -----BEGIN EC PRIVATE KEY-----\napp[1]: {body}\n\
+         app[1]: -----END EC PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\n{body}"
+    );
+    let output = Bangui::builder().run(folder.path(), &["sanitize"], &text);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let expected = [
+        "before",
+        "key=*** PRIVATE KEY ***",
+        "after 1",
+        "*** PRIVATE KEY ***",
+        "Nov 23 host: a line of its own",
+        body,
+        "app[1]: *** PRIVATE KEY ***",
+        "app[1]: ***",
+        "app[1]:",
+        "-----BEGIN CERTIFICATE-----",
+        body,
+    ];
+    assert_eq!(output.stdout, expected);
+}
+
+#[test]
+fn sanitize_keeps_json_as_it_is_written() {
+    let folder = tempdir().unwrap();
+    let run = |input: &str| Bangui::builder().run(folder.path(), &["sanitize", "--json"], input);
+    let text = "{\"z\": 1.50, \"a\":12345678901234567890123, \"token\":7,\"m\":\"pwd=x y\"}\n\
+        \n[1E5, \"--password\", \"x\"]\n\"Authorization: Bearer abc\"\n";
+    let output = run(text);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let expected = [
+        r#"{"z": 1.50, "a":12345678901234567890123, "token":"***","m":"pwd=*** y"}"#,
+        "",
+        r#"[1E5, "--password", "***"]"#,
+        r#""Authorization: ***""#,
+    ];
+    assert_eq!(output.stdout, expected);
+    let output = run("{\"a\":1}\n{\"a\":\n");
+    assert_eq!((output.code, output.stdout.len()), (Some(1), 1), "{output:?}");
+    let reason = "line 2 is not one JSON value: EOF while parsing a value at column 5";
+    assert_eq!(output.stderr, [reason]);
+}
+
+#[test]
 fn a_stop_lets_a_running_request_finish() {
     let mut bangui = Bangui::builder().start();
     let body = json!({ "username": "admin", "password": PASSWORD }).to_string();

@@ -20,14 +20,14 @@ static STRANGERS: Semaphore = Semaphore::const_new(64);
 #[serde(deny_unknown_fields)]
 struct Login {
     username: String,
-    password: String,
+    password: Secret<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Setup {
-    code: String,
-    password: String,
+    code: Secret<String>,
+    password: Secret<String>,
 }
 
 #[derive(Serialize)]
@@ -58,7 +58,7 @@ pub(in crate::http) async fn login(call: Call) -> Result<Response<Body>, Problem
     let (auth, https) = (call.services.auth.clone(), call.services.site.https);
     let (visitor, _turn) = (call.visitor(), turn()?);
     let Login { username, password } = body::read_json(call.request).await?;
-    let opened = auth.sign_in(&username, Secret::new(password), &visitor).await?;
+    let opened = auth.sign_in(&username, password, &visitor).await?;
     signed_in(&opened, https)
 }
 
@@ -67,7 +67,7 @@ pub(in crate::http) async fn setup(call: Call) -> Result<Response<Body>, Problem
     let (auth, https) = (call.services.auth.clone(), call.services.site.https);
     let (visitor, _turn) = (call.visitor(), turn()?);
     let Setup { code, password } = body::read_json(call.request).await?;
-    let opened = auth.set_up(&Secret::new(code), Secret::new(password), &visitor).await?;
+    let opened = auth.set_up(&code, password, &visitor).await?;
     signed_in(&opened, https)
 }
 

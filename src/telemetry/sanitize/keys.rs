@@ -4,47 +4,11 @@
 //! the same) and is secret if it contains a stem, unless what follows the stem says that only
 //! something *about* the secret is told (`token_hash`, `password_length`).
 
-use super::rule::Rule;
+use super::rules::{Rule, UNITS};
+use super::{fold, scan};
 
 /// Longer keys are judged by their end, where the noun is.
 const MAX_KEY_BYTES: usize = 256;
-
-/// Stems that make a key secret wherever they stand in it.
-const STEMS: [(&str, Rule); 24] = [
-    ("password", Rule::Password),
-    ("passwd", Rule::Password),
-    ("passwort", Rule::Password),
-    ("passphrase", Rule::Password),
-    ("passcode", Rule::Password),
-    ("pwd", Rule::Password),
-    ("token", Rule::Token),
-    ("secret", Rule::Secret),
-    ("apikey", Rule::ApiKey),
-    ("accesskey", Rule::ApiKey),
-    ("privatekey", Rule::ApiKey),
-    ("signingkey", Rule::ApiKey),
-    ("encryptionkey", Rule::ApiKey),
-    ("authkey", Rule::ApiKey),
-    ("accountkey", Rule::ApiKey),
-    ("sharedkey", Rule::ApiKey),
-    ("masterkey", Rule::ApiKey),
-    ("sessionkey", Rule::ApiKey),
-    ("credential", Rule::Credential),
-    ("sessionid", Rule::Credential),
-    ("sessid", Rule::Credential),
-    ("amzsignature", Rule::Credential),
-    ("authorization", Rule::Authorization),
-    ("cookie", Rule::Cookie),
-];
-
-/// Words that are secret only as the last word of a key, and only when clearly assigned.
-const WEAK_WORDS: [(&str, Rule); 5] = [
-    ("pass", Rule::Password),
-    ("jwt", Rule::Token),
-    ("otp", Rule::Token),
-    ("psk", Rule::ApiKey),
-    ("session", Rule::Credential),
-];
 
 /// Endings after a stem that tell about a secret without telling it.
 const SAFE_ENDINGS: [&str; 81] = [
@@ -143,31 +107,25 @@ pub(super) struct Class {
     pub(super) weak: bool,
 }
 
+/// Judges the name of a parameter of a URL by the names that are secret only there.
+pub(super) fn classify_parameter(name: &str) -> Option<Rule> {
+    let is_name = |known: &&str| known.eq_ignore_ascii_case(name);
+    UNITS.iter().find(|unit| unit.parameters.iter().any(is_name)).map(|unit| unit.rule)
+}
+
 /// Judges a key; `None` if it names no secret.
 pub(super) fn classify(key: &str) -> Option<Class> {
-    if !could_name_a_secret(key.as_bytes()) {
+    let seen = fold::seen_key(key);
+    if !scan::has_key_mark(seen.as_bytes()) {
         return None;
     }
-    let folded = Folded::new(key);
-    let strong = folded.last_stem();
-    if let Some((end, rule)) = strong {
+    let folded = Folded::new(&seen);
+    if let Some((end, rule)) = folded.last_stem() {
         return (!folded.is_safe(end, rule)).then_some(Class { rule, weak: false });
     }
     let last = trim_digits(&folded.text[folded.last_word..]);
-    let weak = WEAK_WORDS.iter().find(|(word, _)| *word == last)?;
-    Some(Class { rule: weak.1, weak: true })
-}
-
-/// A quick look for how every stem starts (or, for the keys, ends): most keys have none of it.
-fn could_name_a_secret(key: &[u8]) -> bool {
-    const PARTS: [[u8; 3]; 13] = [
-        *b"pas", *b"pwd", *b"tok", *b"sec", *b"key", *b"cre", *b"ses", *b"amz", *b"aut", *b"coo",
-        *b"jwt", *b"otp", *b"psk",
-    ];
-    key.windows(3).any(|window| {
-        let lowered = [window[0], window[1], window[2]].map(|byte| byte.to_ascii_lowercase());
-        PARTS.contains(&lowered)
-    })
+    let unit = UNITS.iter().find(|unit| unit.weak_words.contains(&last))?;
+    Some(Class { rule: unit.rule, weak: true })
 }
 
 /// A key without case and separators.
@@ -201,8 +159,10 @@ impl Folded {
         let bytes = self.text.as_bytes();
         let stem_at = |start: usize| {
             let rest = &bytes[start..];
-            let (stem, rule) = STEMS.iter().find(|(stem, _)| rest.starts_with(stem.as_bytes()))?;
-            Some((start + stem.len(), *rule))
+            UNITS.iter().find_map(|unit| {
+                let stem = unit.stems.iter().find(|stem| rest.starts_with(stem.as_bytes()))?;
+                Some((start + stem.len(), unit.rule))
+            })
         };
         (0..bytes.len()).filter_map(stem_at).max_by_key(|(end, _)| *end)
     }

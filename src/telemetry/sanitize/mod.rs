@@ -4,7 +4,8 @@
 //! text -> prefilter (scan) -> nothing found: borrowed as it is
 //!                          -> private keys (pem), as their lines may be spread, then
 //!                             a JSON document: by key, and string by string (json)
-//!                             other text: hit by hit (flat: pair, shapes)
+//!                             other text: hit by hit (flat: pair, list, sql, shapes, …), once
+//!                             as it is and once as it is seen (fold)
 //! ```
 //!
 //! The prefilter is one vectorised pass over the text. What it hits is read by hand-written
@@ -12,26 +13,39 @@
 //! secret stays readable and JSON stays JSON. Every parser either consumes what it read or looks
 //! a bounded distance ahead: the whole is linear in the length of the text.
 //!
+//! What is looked for is told by the rules, one file each.
+//!
 //! Redact before truncating: half of a secret is no longer recognised.
 
+mod block;
 mod flat;
+mod fold;
 mod json;
 mod keys;
+mod lines;
+mod list;
+mod login;
 mod pair;
 mod pem;
-mod rule;
+mod providers;
+mod rules;
 mod scan;
 mod shapes;
+mod sql;
 #[cfg(test)]
 mod tests;
+mod url;
 mod value;
 
 use std::borrow::Cow;
 
-pub use json::sanitize_json;
-pub use rule::{RULE_COUNT, hits};
+pub use json::{sanitize_json, sanitize_json_text};
+pub use lines::LineSanitizer;
+pub use rules::{RULE_COUNT, hits};
+pub use url::{sanitize_header, sanitize_url, sanitize_url_path};
 
-use rule::Rule;
+use list::Arguments;
+use rules::Rule;
 
 /// What stands in place of a secret.
 const MASK: &str = "***";
@@ -50,7 +64,7 @@ pub fn sanitize_for_logging(text: &str) -> Cow<'_, str> {
     }
     let mut current: Option<String> = None;
     for _ in 0..MAX_PASSES {
-        match pass(current.as_deref().unwrap_or(text)) {
+        match pass(current.as_deref().unwrap_or(text), 0) {
             Some(changed) => current = Some(changed),
             None => break,
         }
@@ -58,24 +72,34 @@ pub fn sanitize_for_logging(text: &str) -> Cow<'_, str> {
     current.map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
-/// Tells whether there can be a secret in a text, or in any part of it.
+/// Tells whether a text could hold a secret. Cheap, and on the safe side: if it is false for a
+/// text, sanitizing the text or any part of it changes nothing, and no word of it, taken as a
+/// key, names a secret. So one look at all keys and values of a record, written one after the
+/// other, can spare a look at each.
 pub fn may_hold_secret(text: &str) -> bool {
     scan::any(text)
 }
 
-/// The path of a URL, or `REDACTED` (as the conventions for URL attributes want) when there is a
-/// secret in it as it stands or percent-decoded. No part of such a path is worth a risk.
-pub fn sanitize_url_path(path: &str) -> &str {
-    const REDACTED: &str = "REDACTED";
-    let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
-    let is_benign = |text: &str| matches!(sanitize_for_logging(text), Cow::Borrowed(_));
-    if is_benign(path) && is_benign(&decoded) { path } else { REDACTED }
+/// Arguments of a command: each one as text, and what follows the name of a secret masked.
+pub fn sanitize_arguments(arguments: &[impl AsRef<str>]) -> Vec<String> {
+    let mut state = Arguments::default();
+    let last = arguments.len().saturating_sub(1);
+    let clean = |(index, argument): (usize, &_)| {
+        let argument: &str = AsRef::as_ref(argument);
+        if state.is_secret(argument, index == last) {
+            Rule::Argument.count();
+            return MASK.to_owned();
+        }
+        sanitize_for_logging(argument).into_owned()
+    };
+    arguments.iter().enumerate().map(clean).collect()
 }
 
 /// The value of a structured field: masked whole if its key names a secret, else as text.
 pub fn sanitize_field<'a>(key: &str, value: &'a str) -> Cow<'a, str> {
     if !is_secret_key(key) {
-        return sanitize_for_logging(value);
+        let is_url = url::is_url_field(key);
+        return if is_url { url::sanitize_url_field(value) } else { sanitize_for_logging(value) };
     }
     if value != MASK {
         Rule::Field.count();
@@ -88,12 +112,17 @@ pub fn is_secret_key(key: &str) -> bool {
     keys::classify(key).is_some()
 }
 
-/// One pass over a text; `None` when nothing was changed.
-fn pass(text: &str) -> Option<String> {
+/// Strings of JSON can hold JSON; each level at least doubles what is escaped, so that what is
+/// deeper is no longer read as JSON.
+const MAX_NESTING: usize = 8;
+
+/// One pass over a text that stands in so many strings; `None` when nothing was changed.
+fn pass(text: &str, nesting: usize) -> Option<String> {
     // Private keys go first: their lines may be spread over the strings of a list.
     let without_keys = pem::redact(text);
     let rest = without_keys.as_deref().unwrap_or(text);
-    let changed = match json::redact_document(rest) {
+    let document = if nesting < MAX_NESTING { json::redact_document(rest, nesting) } else { None };
+    let changed = match document {
         Some(changed) => changed,
         None => flat::redact(rest),
     };

@@ -2,12 +2,14 @@
 
 use super::flat::{Found, Replacement};
 use super::keys::{self, Class};
-use super::rule::Rule;
+use super::rules::Rule;
 use super::scan::Hit;
+use super::sql::{self, Columns};
 use super::value::{
     backslashes_at, backslashes_before, bare_end, container_end, is_masked, is_plain, is_quote,
     is_space, line_end, quote_at, quoted_end, starts_pair,
 };
+use super::{block, list};
 
 /// Types that wrap a value where Rust prints one; they stay.
 const WRAPPERS: [&[u8]; 5] = [b"Some(", b"Ok(", b"Secret(", b"SecretString(", b"String("];
@@ -19,10 +21,14 @@ const ONE_WORD_SCHEMES: [&str; 8] =
 /// A weak key with fewer digits is a count (`pass=12`).
 const MIN_WEAK_DIGITS: usize = 6;
 
+/// A signature is no shorter; what is shorter may be a verdict (`signature=bad`).
+const MIN_PARAMETER_BYTES: usize = 6;
+
 /// Finds pairs and remembers the last key, as one key can have many hits (`token_token_token`).
 #[derive(Default)]
 pub(super) struct Pairs {
     key_end: usize,
+    columns: Columns,
 }
 
 impl Pairs {
@@ -34,24 +40,69 @@ impl Pairs {
         let bytes = text.as_bytes();
         let key = key_around(bytes, hit, floor.max(self.key_end));
         self.key_end = key.end;
+        let name = &text[key.start..key.end];
         // Looked at first, as it is cheap: most words that look like a key have no value.
-        let place = place_of_value(bytes, &key)?;
-        let class = keys::classify(&text[key.start..key.end])?;
+        let Some(place) = place_of_value(bytes, &key) else {
+            return self.find_elsewhere(text, &key, floor);
+        };
+        let Some(class) = keys::classify(name) else {
+            return parameter(text, &key, &place);
+        };
         if class.weak && !(place.assigned || key.quote.is_some()) {
             return None;
         }
         read_value(text, &key, class, &place)
     }
+
+    /// The value where it does not stand beside its name.
+    fn find_elsewhere(&mut self, text: &str, key: &Key, floor: usize) -> Option<Found> {
+        let bytes = text.as_bytes();
+        let name = &text[key.start..key.end];
+        if let Some(found) = list::find_in_command(text, key) {
+            return keys::classify(name).is_some().then_some(found);
+        }
+        if key.quote.is_none() && !matches!(bytes.get(key.end), Some(b')' | b',')) {
+            return None;
+        }
+        let class = keys::classify(name).filter(|class| !class.weak)?;
+        list::find(text, key, class).or_else(|| self.columns.find(text, key, floor))
+    }
+
+    /// What a database quotes of a statement that it does not understand.
+    pub(super) fn quoted_near_error(&self, text: &str) -> Option<Found> {
+        // Without any key there is no column that names a secret.
+        if self.key_end == 0 { None } else { sql::quoted_near_error(text) }
+    }
+}
+
+/// `?sig=X` and, in a header, `, Signature=X`.
+fn parameter(text: &str, key: &Key, place: &Place) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let rule = keys::classify_parameter(&text[key.start..key.end])?;
+    let before = &bytes[..key.start];
+    let is_parameter = before.ends_with(b"&")
+        || before.ends_with(b"?")
+        || before.ends_with(b", ")
+        || before.ends_with(b"%26")
+        || before.ends_with(b"%3F");
+    let end = bare_end(bytes, place.start);
+    if !place.assigned || !is_parameter {
+        return None;
+    }
+    let with =
+        if is_masked(&text[place.start..end]) { Replacement::Kept } else { Replacement::Mask };
+    let is_long = end - place.start >= MIN_PARAMETER_BYTES || matches!(with, Replacement::Kept);
+    is_long.then_some(Found { start: place.start, end, with, rule })
 }
 
 /// A key in a text.
-struct Key {
-    start: usize,
-    end: usize,
+pub(super) struct Key {
+    pub(super) start: usize,
+    pub(super) end: usize,
     /// The quote behind the key and how many backslashes stand before it.
-    quote: Option<(u8, usize)>,
+    pub(super) quote: Option<(u8, usize)>,
     /// The same for a quote right before the key.
-    opening: Option<(u8, usize)>,
+    pub(super) opening: Option<(u8, usize)>,
 }
 
 fn key_around(bytes: &[u8], hit: &Hit, floor: usize) -> Key {
@@ -161,6 +212,13 @@ fn read_value(text: &str, key: &Key, class: Class, place: &Place) -> Option<Foun
             _ => {}
         }
     }
+    if bytes[..key.start].ends_with(b"(given ") {
+        let end = given_end(bytes, place.start);
+        return judge(text, place.start, end, Replacement::Mask, class);
+    }
+    if let Some((start, end)) = block::lines(bytes, key.start, place.start) {
+        return judge(text, start, end, Replacement::Mask, class);
+    }
     let bare = bare_end(bytes, place.start);
     if is_masked(&text[place.start..bare]) {
         return judge(text, place.start, bare, Replacement::Kept, class);
@@ -192,8 +250,20 @@ fn judge(text: &str, start: usize, end: usize, with: Replacement, class: Class) 
         && value.bytes().all(|byte| byte.is_ascii_digit());
     // Mail servers write the ids of their connections so (`session=<LgDINsQCkttV>`).
     let connection = class.weak && value.starts_with('<');
-    let harmless = value.is_empty() || count || connection || is_plain(value);
+    let sign = matches!(value, "|" | ">" | "|-" | ">-" | "|+" | ">+");
+    let harmless = value.is_empty() || count || connection || sign || is_plain(value);
     (!harmless).then_some(Found { start, end, with, rule })
+}
+
+/// Where a password ends that dovecot writes in brackets, with whatever is in it.
+fn given_end(bytes: &[u8], start: usize) -> usize {
+    let line = line_end(bytes, start);
+    let ends = |at: &usize| match bytes.get(at + 1) {
+        None => true,
+        Some(&byte) => is_space(byte) || is_quote(byte) || matches!(byte, b',' | b';' | b'\\'),
+    };
+    let mut brackets = memchr::memchr_iter(b')', &bytes[start..line]).map(|at| start + at);
+    brackets.find(ends).unwrap_or(line)
 }
 
 /// Steps into `Some(` before a quote and over the letter of `b'…'`.

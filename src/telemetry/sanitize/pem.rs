@@ -2,7 +2,7 @@
 
 use memchr::{memchr3, memmem};
 
-use super::rule::Rule;
+use super::rules::Rule;
 use super::value::{backslashes_before, is_space};
 
 /// What stands in place of a private key.
@@ -123,4 +123,27 @@ fn next_line_of_list(bytes: &[u8], quote: usize) -> Option<usize> {
     // What a colon follows is the next key of an object and no line.
     let after = bytes.get(close + 1..)?.iter().find(|byte| !is_space(**byte));
     (after != Some(&b':')).then_some(line)
+}
+
+/// Tells whether a text ends within a private key.
+pub(super) fn is_open(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_private = |at: &usize| private_label_end(bytes, at + BEGIN.len()).is_some();
+    let Some(begin) = memmem::rfind(bytes, BEGIN).filter(is_private) else { return false };
+    find_end(&text[begin..]).is_none()
+}
+
+/// Where the first END line of a private key starts.
+pub(super) fn find_end(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let is_private = |at: &usize| private_label_end(bytes, at + END.len()).is_some();
+    memmem::find_iter(bytes, END).find(is_private)
+}
+
+/// Where the END line ends that a text starts with.
+pub(super) fn end_of_key(text: &str) -> Option<usize> {
+    if !text.as_bytes().starts_with(END) {
+        return None;
+    }
+    private_label_end(text.as_bytes(), END.len())
 }

@@ -1,7 +1,7 @@
 //! Secrets known by their shape, whatever stands before them.
 
 use super::flat::{Found, Replacement};
-use super::rule::Rule;
+use super::rules::Rule;
 use super::scan::Hit;
 use super::value::{bare_end, is_masked, is_space};
 

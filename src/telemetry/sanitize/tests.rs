@@ -1,9 +1,11 @@
 //! The rules by example: what goes, what stays.
 
+mod attributes;
 mod linear;
 mod properties;
 mod rules;
 mod structured;
+mod units;
 
 use super::sanitize_for_logging;
 

@@ -11,8 +11,10 @@ use super::MASK;
 const MASKS: [&str; 6] =
     ["redacted", "filtered", "hidden", "masked", "sensitive", "*** private key ***"];
 
-/// Values that are no secret whatever the key is, in lower case.
-const PLAIN_VALUES: [&str; 8] = ["yes", "no", "true", "false", "null", "none", "nil", "undefined"];
+/// Values that are no secret whatever the key is, in lower case; the last two stand for a value in
+/// a statement.
+const PLAIN_VALUES: [&str; 10] =
+    ["yes", "no", "true", "false", "null", "none", "nil", "undefined", "?", "%s"];
 
 /// Tells whether a value is masked already.
 pub(super) fn is_masked(value: &str) -> bool {
@@ -25,7 +27,9 @@ pub(super) fn is_masked(value: &str) -> bool {
 
 /// Tells whether a value cannot be a secret (`using password: YES`).
 pub(super) fn is_plain(value: &str) -> bool {
-    PLAIN_VALUES.iter().any(|plain| value.eq_ignore_ascii_case(plain))
+    let digits = value.strip_prefix('$').unwrap_or_default();
+    let is_numbered = matches!(digits.len(), 1 | 2) && digits.bytes().all(|it| it.is_ascii_digit());
+    is_numbered || PLAIN_VALUES.iter().any(|plain| value.eq_ignore_ascii_case(plain))
 }
 
 pub(super) fn is_space(byte: u8) -> bool {

@@ -27,6 +27,32 @@ fn a_hostile_mebibyte_finishes() {
     }
 }
 
+/// Deep and wide documents are read once, whatever is masked in them.
+#[test]
+fn hostile_documents_finish() {
+    let wide = |item: &str| format!("[{}]", vec![item; LARGE_BYTES / item.len()].join(","));
+    let deep = |open: &str, inner: &str, close: &str, depth: usize| {
+        format!("{}{inner}{}", open.repeat(depth), close.repeat(depth))
+    };
+    for text in [
+        wide("\"token\""),
+        wide("\"--token\",\"x\""),
+        wide("{\"name\":\"token\",\"value\":[\"token\"]}"),
+        wide("\"\\u0074oken=x\""),
+        deep("[\"token\",", &wide("\"token=x\""), "]", 100),
+        deep("{\"token\":", &wide("\"token=x\""), "}", 100),
+        deep("{\"name\":\"token\",\"value\":", &wide("1"), "}", 100),
+    ] {
+        let unit: String = text.chars().take(60).collect();
+        assert_fast(&unit, &text, LARGE_LIMIT);
+    }
+    let mut nested = "token=x".to_owned();
+    while nested.len() < LARGE_BYTES {
+        nested = serde_json::Value::from(nested).to_string();
+    }
+    assert_fast("a string in a string", &nested, LARGE_LIMIT);
+}
+
 #[test]
 fn many_hostile_texts_finish() {
     let units = [
@@ -92,6 +118,44 @@ fn many_hostile_texts_finish() {
         "token=,\"",
         "token=\t",
         "\"token\" ",
+        "\"token\",",
+        "\"token\",\"",
+        "['token','",
+        "'token',''",
+        "\"--token\", \"a\", ",
+        "\"name\":\"token\",\"value\":",
+        "\"name\":\"token\",\"value\":{",
+        "(token)=(",
+        "token, ",
+        "(token) values (",
+        "token) values ('",
+        "near \"syntax ",
+        "near \"token\" syntax ",
+        "' for key 'token",
+        "set a action b token ",
+        "(given password: ",
+        "(given password: a)b",
+        "token: |\n ",
+        "token: |\n",
+        "token: >\\n  a\\n",
+        "login attempt [a/",
+        "login attempt [",
+        "AUTH PLAIN ",
+        "AUTH PLAIN a",
+        "ghp_",
+        "ghp_a",
+        "xoxb-",
+        "SG.a.",
+        "&sig=",
+        "&signature=a",
+        "\u{1b}[",
+        "\u{1b}[0m",
+        "\u{1b}[31mtoken\u{1b}[0m=",
+        "\u{200b}",
+        "to\u{200b}ken=a ",
+        "ｔｏｋｅｎ：a ",
+        "{\"key\":\"token\",\"value\":[",
+        "\\u0074oken",
     ];
     for unit in units {
         let text = unit.repeat(LARGE_BYTES / unit.len());

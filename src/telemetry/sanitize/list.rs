@@ -1,0 +1,165 @@
+//! Secrets that stand behind their name and not beside it: in lists of arguments, in objects of a
+//! name and a value, and in the commands that fail2ban takes word by word.
+
+use super::flat::{Found, Replacement};
+use super::keys::{self, Class};
+use super::pair::Key;
+use super::rules::Rule;
+use super::value::{bare_end, container_end, is_masked, is_plain, is_space, quote_at, quoted_end};
+
+/// What the field of a name is called, in lower case.
+const NAME_FIELDS: [&str; 7] = ["key", "name", "field", "option", "param", "parameter", "header"];
+
+/// What the field beside it is called.
+const VALUE_FIELDS: [&str; 4] = ["value", "val", "v", "data"];
+
+/// A word of a command is no longer.
+const MAX_WORD_BYTES: usize = 64;
+
+pub(super) fn is_name_field(key: &str) -> bool {
+    NAME_FIELDS.iter().any(|name| name.eq_ignore_ascii_case(key))
+}
+
+pub(super) fn is_value_field(key: &str) -> bool {
+    VALUE_FIELDS.iter().any(|name| name.eq_ignore_ascii_case(key))
+}
+
+/// Tells whether a text is nothing but the name of a secret.
+pub(super) fn names_secret(text: &str) -> bool {
+    let part = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    text.chars().all(part) && keys::classify(text).is_some_and(|class| !class.weak)
+}
+
+/// Reads a list of arguments item by item.
+#[derive(Debug, Default)]
+pub(super) struct Arguments {
+    before: Before,
+}
+
+/// What the item before was.
+#[derive(Debug, Default)]
+enum Before {
+    #[default]
+    Other,
+    /// `--password`
+    Option,
+    /// `password`
+    Name,
+}
+
+impl Arguments {
+    /// Tells whether the next item is a secret.
+    pub(super) fn is_secret(&mut self, item: &str, is_last: bool) -> bool {
+        let is_secret = match self.before {
+            Before::Other => false,
+            Before::Option => !item.starts_with('-'),
+            Before::Name => is_last,
+        };
+        self.before = match item.starts_with('-') {
+            _ if is_secret || !names_secret(item) => Before::Other,
+            true => Before::Option,
+            false => Before::Name,
+        };
+        is_secret && !item.is_empty() && !is_masked(item)
+    }
+
+    /// Something else than a text stands between.
+    pub(super) fn skip(&mut self) {
+        self.before = Before::Other;
+    }
+}
+
+/// What stands behind a quoted name of a secret and a comma.
+pub(super) fn find(text: &str, key: &Key, class: Class) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let (quote, backslashes) = key.quote.filter(|quote| key.opening == Some(*quote))?;
+    let comma = skip_space(bytes, key.end + backslashes + 1);
+    if class.weak || bytes.get(comma) != Some(&b',') {
+        return None;
+    }
+    let next = skip_space(bytes, comma + 1);
+    if quote_at(bytes, next) != Some((quote, backslashes)) {
+        return None;
+    }
+    let start = next + backslashes + 1;
+    let end = quoted_end(bytes, start, quote, backslashes);
+    let word = &text[start..end];
+    let after = skip_space(bytes, (end + backslashes + 1).min(bytes.len()));
+    let is_option = bytes[key.start] == b'-';
+    match bytes.get(after) {
+        Some(b':') => named_value(text, key, word, after + 1),
+        Some(b']' | b')') | None if !(is_option && word.starts_with('-')) => {
+            found(text, start, end, Replacement::Mask, Rule::Argument)
+        }
+        Some(b',') if is_option && !word.starts_with('-') => {
+            found(text, start, end, Replacement::Mask, Rule::Argument)
+        }
+        _ => None,
+    }
+}
+
+/// `'name': 'password', 'value': 'x'`: what `after` the colon stands.
+fn named_value(text: &str, key: &Key, word: &str, after: usize) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let (quote, backslashes) = key.quote?;
+    let before = key.start.checked_sub(backslashes + 1)?;
+    let colon = bytes[..before].iter().rev().find(|byte| !is_space(**byte));
+    if !is_value_field(word) || colon != Some(&b':') {
+        return None;
+    }
+    let start = skip_space(bytes, after);
+    if let Some((quote, backslashes)) = quote_at(bytes, start) {
+        let start = start + backslashes + 1;
+        let end = quoted_end(bytes, start, quote, backslashes);
+        return found(text, start, end, Replacement::Mask, Rule::NamedPair);
+    }
+    let end = match bytes.get(start)? {
+        b'[' | b'{' => container_end(bytes, start, false),
+        _ => bare_end(bytes, start),
+    };
+    if is_plain(&text[start..end]) {
+        return None;
+    }
+    found(text, start, end, Replacement::Quoted(quote, backslashes), Rule::NamedPair)
+}
+
+/// `set sshd action smtp password x`: the word behind the name.
+pub(super) fn find_in_command(text: &str, key: &Key) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let (name, _) = word_before(bytes, key.start)?;
+    let (action, second) = word_before(bytes, name)?;
+    if second != b"action" {
+        return None;
+    }
+    let (jail, _) = word_before(bytes, action)?;
+    let (_, first) = word_before(bytes, jail)?;
+    let start = skip_blanks(bytes, key.end);
+    if first != b"set" || start == key.end {
+        return None;
+    }
+    found(text, start, bare_end(bytes, start), Replacement::Mask, Rule::Argument)
+}
+
+/// The word that ends, with blanks behind it, at `at`: where it starts, and itself.
+fn word_before(bytes: &[u8], at: usize) -> Option<(usize, &[u8])> {
+    let blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
+    let floor = at.saturating_sub(MAX_WORD_BYTES);
+    let blanks = bytes[floor..at].iter().rev().take_while(blank).count();
+    let end = at - blanks;
+    let len = bytes[floor..end].iter().rev().take_while(|byte| !is_space(**byte)).count();
+    (blanks > 0 && len > 0).then(|| (end - len, &bytes[end - len..end]))
+}
+
+fn found(text: &str, start: usize, end: usize, with: Replacement, rule: Rule) -> Option<Found> {
+    let value = text.get(start..end)?;
+    let with = if is_masked(value) { Replacement::Kept } else { with };
+    (!value.is_empty()).then_some(Found { start, end, with, rule })
+}
+
+fn skip_space(bytes: &[u8], at: usize) -> usize {
+    at + bytes.get(at..).unwrap_or_default().iter().take_while(|byte| is_space(**byte)).count()
+}
+
+fn skip_blanks(bytes: &[u8], at: usize) -> usize {
+    at + bytes[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+}

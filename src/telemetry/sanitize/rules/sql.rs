@@ -1,0 +1,36 @@
+//! What databases repeat of a statement.
+
+use super::{NOTHING, Rule, Unit};
+
+pub(super) const UNIT: Unit = Unit {
+    rule: Rule::Sql,
+    name: "sql",
+    summary: "Values of columns that name a secret, where an error of a database repeats them.",
+    redacted: &[
+        ("Key (token)=(abc) already exists.", "Key (token)=(***) already exists."),
+        (
+            "Key (user_id, token)=(5, a)b) already exists.",
+            "Key (user_id, token)=(***) already exists.",
+        ),
+        (
+            "Duplicate entry 'a b' for key 'users.token'",
+            "Duplicate entry '***' for key 'users.token'",
+        ),
+        (
+            "INSERT INTO u (name, password) VALUES ('bob', 'x)y'), ('eve', 'z')",
+            "INSERT INTO u (name, password) VALUES (***)",
+        ),
+        (
+            "syntax error at or near \"x1\" in UPDATE u SET token = $1",
+            "syntax error at or near \"***\" in UPDATE u SET token = $1",
+        ),
+    ],
+    kept: &[
+        "Key (email)=(a@b) already exists.",
+        "UNIQUE constraint failed: sessions.token",
+        "syntax error at or near \"x1\"",
+        "INSERT INTO u (name, token_hash) VALUES ('bob', 'z')",
+        "no such column: password",
+    ],
+    ..NOTHING
+};
