@@ -6,13 +6,15 @@
 mod environment;
 mod export;
 mod print;
+mod proxies;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 pub use environment::{Environment, Problem};
 pub use export::{Export, Protocol};
+pub use proxies::TrustedProxies;
 
 use crate::domain::Secret;
 
@@ -79,7 +81,7 @@ pub struct Settings {
     /// Whether browsers reach us over https (by `BANGUI_PUBLIC_URL`).
     pub https: bool,
     /// Peers whose forwarding headers are believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: TrustedProxies,
     /// Where state is kept.
     pub data_dir: PathBuf,
     /// The SQLite file.
@@ -121,7 +123,7 @@ impl Settings {
         let settings = Self {
             listen: env.parse("BANGUI_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8000))),
             https: public_url_is_https(&mut env),
-            trusted_proxies: trusted_proxies(&mut env),
+            trusted_proxies: TrustedProxies::read(&mut env),
             database_path: database_path(&mut env, &data_dir),
             data_dir,
             fail2ban_socket: env.parse("BANGUI_FAIL2BAN_SOCKET", DEFAULT_FAIL2BAN_SOCKET.into()),
@@ -180,19 +182,6 @@ fn public_url_is_https(env: &mut Environment) -> bool {
             false
         }
     }
-}
-
-fn trusted_proxies(env: &mut Environment) -> Vec<IpAddr> {
-    const NAME: &str = "BANGUI_TRUSTED_PROXIES";
-    let list = env.text(NAME).unwrap_or_default();
-    let mut proxies = Vec::new();
-    for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-        match item.parse() {
-            Ok(address) => proxies.push(address),
-            Err(_) => env.problem(NAME, format!("{item:?} is not an IP address")),
-        }
-    }
-    proxies
 }
 
 fn database_path(env: &mut Environment, data_dir: &std::path::Path) -> PathBuf {

@@ -12,14 +12,13 @@ impl Display for Settings {
             None => "off".to_owned(),
         };
         let masked = |is_set: bool| if is_set { "***".to_owned() } else { unset() };
-        let proxies: Vec<_> = self.trusted_proxies.iter().map(ToString::to_string).collect();
         let scope = match self.api_token.as_ref().map(|token| token.scope) {
             Some(Scope::Write) => "write",
             Some(Scope::Read) | None => "read",
         };
         let lines = [
             ("BANGUI_LISTEN", self.listen.to_string()),
-            ("BANGUI_TRUSTED_PROXIES", proxies.join(",")),
+            ("BANGUI_TRUSTED_PROXIES", self.trusted_proxies.to_string()),
             ("BANGUI_DATA_DIR", self.data_dir.display().to_string()),
             ("BANGUI_DATABASE_URL", format!("sqlite://{}", self.database_path.display())),
             ("BANGUI_FAIL2BAN_SOCKET", self.fail2ban_socket.display().to_string()),

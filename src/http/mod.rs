@@ -10,6 +10,7 @@ mod body;
 mod call;
 mod client_address;
 mod cookie;
+mod forwarded;
 mod headers;
 mod observe;
 mod problem;
@@ -20,7 +21,6 @@ mod server;
 mod stack;
 mod table;
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub use server::{Server, serve};
 
 use crate::auth::Auth;
-use crate::config::{ClientIpLogging, Protocol};
+use crate::config::{ClientIpLogging, Protocol, TrustedProxies};
 use crate::history::History;
 use crate::jails::Jails;
 
@@ -54,7 +54,7 @@ pub struct Site {
     /// Whether browsers reach us over https.
     pub https: bool,
     /// Peers whose forwarding headers are believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: TrustedProxies,
     /// How client addresses appear in the log.
     pub log_client_ip: ClientIpLogging,
     /// What `GET /metrics` passes through.

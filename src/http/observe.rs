@@ -148,7 +148,7 @@ impl<S> Observe<S> {
             error.type = Empty,
         );
         let token = cookie::bearer_token(headers).or(cookie::session_token(headers, site.https));
-        let is_known = site.trusted_proxies.contains(&peer.to_canonical())
+        let is_known = site.trusted_proxies.contains(peer)
             || token.is_some_and(|token| self.services.auth.is_known(token));
         match Remote::from_header(single(headers.get_all("traceparent")), is_known) {
             Remote::Absent | Remote::Linked(_) if found.is_quiet() => span::unsampled_root(span),
