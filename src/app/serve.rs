@@ -17,6 +17,7 @@ use crate::history::History;
 use crate::http::{self, Server, Services, Site};
 use crate::jails::Jails;
 use crate::scheduler;
+use crate::settings::LogSettings;
 use crate::store::Store;
 use crate::telemetry::{self, Telemetry, span};
 
@@ -69,6 +70,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     http::serve(server, stop).await;
     let last_steps = async {
         services.jails.finish_changes().await;
+        services.log_settings.finish_changes().await;
         // A lost task has told of its panic.
         let _ = watch.await;
         stop_journal.cancel();
@@ -109,8 +111,10 @@ async fn assemble(
         settings.api_token.clone(),
     )
     .await?;
+    let log_settings = LogSettings::start(store.clone(), settings.log.level);
     let site = site(settings, instance_id);
-    let services = Arc::new(Services { auth, jails, history: history.clone(), site, stop });
+    let services =
+        Arc::new(Services { auth, jails, history: history.clone(), log_settings, site, stop });
     Ok(Parts { store, history, services })
 }
 

@@ -74,6 +74,17 @@ pub struct Visitor {
     pub correlation_id: Option<String>,
 }
 
+/// Who asks for a change.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The account or token.
+    pub caller: Caller,
+    /// Where the request came from.
+    pub client: IpAddr,
+    /// Trace id of the request.
+    pub correlation_id: Option<String>,
+}
+
 /// A session that was just opened. The token leaves in a cookie and is kept nowhere.
 #[derive(Debug)]
 pub struct OpenedSession {

@@ -32,6 +32,7 @@ use crate::auth::Auth;
 use crate::config::{ClientIpLogging, Protocol, TrustedProxies};
 use crate::history::History;
 use crate::jails::Jails;
+use crate::settings::LogSettings;
 
 /// What the handlers work with. The composition root fills it.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub struct Services {
     pub jails: Jails,
     /// What is and was banned.
     pub history: History,
+    /// The level of the log.
+    pub log_settings: LogSettings,
     /// How the service was set up, as far as the page shows or needs it.
     pub site: Site,
     /// Ends long answers when the service stops.

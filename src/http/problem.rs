@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::body::{self, Body};
 use crate::domain::{AddressError, JailNameError};
 use crate::telemetry::span;
-use crate::{auth, history, jails};
+use crate::{auth, history, jails, settings};
 
 /// Something that went wrong, as the client is told.
 #[derive(Debug)]
@@ -127,6 +127,12 @@ impl From<jails::Error> for Problem {
             jails::Error::OwnAddress => Self::field("ip", detail),
             jails::Error::Store(_) | jails::Error::Interrupted => Self::internal(detail),
         }
+    }
+}
+
+impl From<settings::Error> for Problem {
+    fn from(error: settings::Error) -> Self {
+        Self::internal(error)
     }
 }
 

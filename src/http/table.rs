@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::router::{Access, Route};
-use super::routes::{auth, bans, dashboard, events, jails, lists, metrics, page, traces};
+use super::routes::{auth, bans, dashboard, events, jails, lists, metrics, page, settings, traces};
 
 macro_rules! route {
     ($method:ident $pattern:literal as $endpoint:literal, $access:ident, $handler:path) => {
@@ -39,6 +39,9 @@ pub(super) static ROUTES: &[Route] = &[
     route!(DELETE "/api/bans/{jail}/{ip}" as "/api/bans/{id}/{id}", Write, bans::unban),
     route!(GET "/api/history" as "/api/history", Read, lists::history),
     route!(GET "/api/audit" as "/api/audit", Read, lists::audit),
+    route!(GET "/api/settings/log-level" as "/api/settings/log-level", Read, settings::log_level),
+    route!(PUT "/api/settings/log-level" as "/api/settings/log-level", Write,
+        settings::set_log_level),
     route!(GET "/api/traces/{trace_id}" as "/api/traces/{id}", Read, traces::trace),
     route!(GET "/api/events" as "/api/events", Read, events::stream),
 ];

@@ -3,13 +3,11 @@
 //! A change is written to the audit log before it is sent and finished after it, and it runs to
 //! its end even when the client that asked for it hangs up.
 
-use std::net::IpAddr;
-
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::auth::Caller;
+use crate::auth::Origin;
 use crate::domain::{Address, AuditEntry, Ban, JailName, JailStatus, Subject};
 use crate::fail2ban::{Client, Fail2banError};
 use crate::history::{Held, History};
@@ -52,17 +50,6 @@ impl From<Fail2banError> for Error {
             | Fail2banError::Busy => Self::Unavailable(error),
         }
     }
-}
-
-/// Who asks for a change.
-#[derive(Debug, Clone)]
-pub struct Origin {
-    /// The account or token.
-    pub caller: Caller,
-    /// Where the request came from.
-    pub client: IpAddr,
-    /// Trace id of the request.
-    pub correlation_id: Option<String>,
 }
 
 /// How a ban ended.

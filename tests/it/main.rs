@@ -16,6 +16,7 @@ mod fail2ban;
 mod fail2ban_outages;
 mod process;
 mod secrets;
+mod settings;
 mod sign_in;
 mod story;
 mod telemetry;

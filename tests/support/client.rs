@@ -110,6 +110,10 @@ impl Client {
         self.send(Method::POST, path, Some(("application/json", body.to_string())))
     }
 
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::PUT, path, Some(("application/json", body.to_string())))
+    }
+
     pub(crate) fn delete(&self, path: &str) -> Answer {
         self.send(Method::DELETE, path, None)
     }

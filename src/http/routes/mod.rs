@@ -8,4 +8,5 @@ pub(super) mod jails;
 pub(super) mod lists;
 pub(super) mod metrics;
 pub(super) mod page;
+pub(super) mod settings;
 pub(super) mod traces;
