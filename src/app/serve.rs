@@ -139,6 +139,7 @@ fn site(settings: Settings, instance_id: String) -> Site {
         https: settings.https,
         trusted_proxies: settings.trusted_proxies,
         log_client_ip: settings.log_client_ip,
+        quiet_endpoints: settings.quiet_endpoints,
         metrics_upstream_url: settings.metrics_upstream_url,
         instance_id,
         jaeger_query_url: settings.jaeger_query_url,

@@ -7,6 +7,7 @@ mod environment;
 mod export;
 mod print;
 mod proxies;
+mod quiet;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use std::str::FromStr;
 pub use environment::{Environment, Problem};
 pub use export::{Export, Protocol};
 pub use proxies::TrustedProxies;
+pub use quiet::{ENDPOINTS, QuietEndpoints};
 
 use crate::domain::Secret;
 
@@ -96,6 +98,8 @@ pub struct Settings {
     pub log: Log,
     /// How client addresses appear in the log.
     pub log_client_ip: ClientIpLogging,
+    /// Endpoints whose requests are told only when they fail.
+    pub quiet_endpoints: QuietEndpoints,
     /// What telemetry leaves, and where to.
     pub export: Export,
     /// What `GET /metrics` passes through.
@@ -142,6 +146,7 @@ impl Settings {
                     ("none", ClientIpLogging::None),
                 ],
             ),
+            quiet_endpoints: QuietEndpoints::read(&mut env),
             export: Export::read(&mut env),
             metrics_upstream_url: neighbour_url(&mut env, "BANGUI_METRICS_UPSTREAM_URL")
                 .unwrap_or_else(|| DEFAULT_METRICS_UPSTREAM.into()),
@@ -261,7 +266,7 @@ const COLLECTOR_PREFIXES: [&str; 8] = [
     "BANGUI_NEWRELIC_",
 ];
 
-const KNOWN_NAMES: [&str; 21] = [
+const KNOWN_NAMES: [&str; 22] = [
     "BANGUI_LISTEN",
     "BANGUI_PUBLIC_URL",
     "BANGUI_TLS_CERT_FILE",
@@ -278,6 +283,7 @@ const KNOWN_NAMES: [&str; 21] = [
     "BANGUI_LOG_LEVEL",
     "BANGUI_SUPPRESS_THIRD_PARTY_LOGS",
     "BANGUI_LOG_CLIENT_IP",
+    "BANGUI_QUIET_ENDPOINTS",
     "BANGUI_METRICS_ENABLED",
     "BANGUI_METRICS_PROVIDER",
     "BANGUI_METRICS_UPSTREAM_URL",

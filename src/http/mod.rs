@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub use server::{Server, serve};
 
 use crate::auth::Auth;
-use crate::config::{ClientIpLogging, Protocol, TrustedProxies};
+use crate::config::{ClientIpLogging, Protocol, QuietEndpoints, TrustedProxies};
 use crate::history::History;
 use crate::jails::Jails;
 use crate::settings::LogSettings;
@@ -60,6 +60,8 @@ pub struct Site {
     pub trusted_proxies: TrustedProxies,
     /// How client addresses appear in the log.
     pub log_client_ip: ClientIpLogging,
+    /// Endpoints whose requests are told only when they fail.
+    pub quiet_endpoints: QuietEndpoints,
     /// What `GET /metrics` passes through.
     pub metrics_upstream_url: String,
     /// Which instance's metrics those are.

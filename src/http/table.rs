@@ -7,16 +7,11 @@ use super::routes::{auth, bans, dashboard, events, jails, lists, metrics, page, 
 
 macro_rules! route {
     ($method:ident $pattern:literal as $endpoint:literal, $access:ident, $handler:path) => {
-        route!($method $pattern as $endpoint, $access, $handler, false)
-    };
-    ($method:ident $pattern:literal as $endpoint:literal, $access:ident, $handler:path,
-     $quiet:expr) => {
         Route {
             method: Method::$method,
             pattern: $pattern,
             endpoint: $endpoint,
             access: Access::$access,
-            is_quiet: $quiet,
             handler: |call| Box::pin($handler(call)),
         }
     };
@@ -25,8 +20,8 @@ macro_rules! route {
 /// All routes but the page's files.
 pub(super) static ROUTES: &[Route] = &[
     route!(GET "/" as "/", Open, page::index),
-    route!(GET "/health" as "/health", Open, dashboard::health, true),
-    route!(GET "/metrics" as "/metrics", Open, metrics::pass_through, true),
+    route!(GET "/health" as "/health", Open, dashboard::health),
+    route!(GET "/metrics" as "/metrics", Open, metrics::pass_through),
     route!(GET "/api/auth/session" as "/api/auth/session", Open, auth::session),
     route!(POST "/api/auth/login" as "/api/auth/login", Open, auth::login),
     route!(POST "/api/auth/setup" as "/api/auth/setup", Open, auth::setup),
@@ -47,4 +42,4 @@ pub(super) static ROUTES: &[Route] = &[
 ];
 
 /// The page's files, which are found by name and not by pattern.
-pub(super) static ASSETS: Route = route!(GET "/assets" as "assets", Open, page::asset, true);
+pub(super) static ASSETS: Route = route!(GET "/assets" as "assets", Open, page::asset);

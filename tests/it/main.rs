@@ -15,6 +15,7 @@ mod events;
 mod fail2ban;
 mod fail2ban_outages;
 mod process;
+mod quiet;
 mod secrets;
 mod settings;
 mod sign_in;
