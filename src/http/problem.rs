@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::body::{self, Body};
 use crate::domain::{AddressError, JailNameError};
+use crate::telemetry::sanitize::sanitize_for_logging;
 use crate::telemetry::span;
 use crate::{auth, history, jails, settings};
 
@@ -39,6 +40,12 @@ struct Document<'a> {
     errors: &'a [FieldError],
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_seconds: Option<u64>,
+}
+
+impl FieldError {
+    fn sanitized(&self) -> Self {
+        Self { field: self.field, message: sanitize_for_logging(&self.message).into_owned() }
+    }
 }
 
 impl Problem {
@@ -82,14 +89,16 @@ impl Problem {
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
+        let errors: Vec<_> = self.errors.iter().map(FieldError::sanitized).collect();
         let retry_after_seconds = self.retry_after.map(|wait| wait.as_secs().max(1));
         let document = Document {
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
-            detail: &self.detail,
+            // It may quote fail2ban, a neighbour or the client itself.
+            detail: &sanitize_for_logging(&self.detail),
             correlation_id: span::correlation_id(),
-            errors: &self.errors,
+            errors: &errors,
             retry_after_seconds,
         };
         // A document of plain texts and numbers always serializes.
@@ -163,5 +172,21 @@ impl From<JailNameError> for Problem {
 impl From<AddressError> for Problem {
     fn from(error: AddressError) -> Self {
         Self::field("ip", error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_text_of_a_problem_holds_a_secret() {
+        let body = Problem::field("x", "token=hunter2 is wrong").into_response().into_body();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let document = String::from_utf8_lossy(&bytes);
+        assert!(!document.contains("hunter2"), "{document}");
+        assert_eq!(document.matches("token=***").count(), 2, "{document}");
     }
 }

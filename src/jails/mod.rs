@@ -12,6 +12,7 @@ use crate::domain::{Address, AuditEntry, Ban, JailName, JailStatus, Subject};
 use crate::fail2ban::{Client, Fail2banError};
 use crate::history::{Held, History};
 use crate::store::{self, AuditResult, NewAudit, Store};
+use crate::telemetry::sanitize::sanitize_for_logging;
 
 /// Why a change or a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +122,8 @@ impl Jails {
         if address.ip() == origin.client.to_canonical() {
             return Err(Error::OwnAddress);
         }
+        // A pasted secret must stand neither in the store nor on every page that is open.
+        let reason = reason.map(clean);
         let this = self.clone();
         self.to_the_end(async move {
             let audit = audit("ban", &origin, &jail, address.into(), reason.clone());
@@ -199,7 +202,7 @@ impl Jails {
         jail: &JailName,
         result: Result<T, Error>,
     ) -> Result<T, Error> {
-        let detail = result.as_ref().err().map(ToString::to_string);
+        let detail = result.as_ref().err().map(|error| clean(error.to_string()));
         // What the operator got wrong is told to the operator; the log has what fail2ban got wrong.
         if let Err(Error::Unavailable(error) | Error::Refused(error)) = &result {
             tracing::warn!(name: "fail2ban_command_failed", command, jail = %jail, error = %error);
@@ -226,6 +229,12 @@ impl Jails {
     }
 }
 
+/// What is written for good holds no secret. Identifiers pass here too: a name that is none of a
+/// jail's is what somebody typed.
+fn clean(text: String) -> String {
+    sanitize_for_logging(&text).into_owned()
+}
+
 fn audit(
     action: &'static str,
     origin: &Origin,
@@ -238,8 +247,8 @@ fn audit(
         actor: origin.caller.username.clone(),
         client_ip: origin.client.to_string(),
         action,
-        jail: Some(jail.to_string()),
-        ip: Some(ip.to_string()),
+        jail: Some(clean(jail.to_string())),
+        ip: Some(clean(ip.to_string())),
         reason,
         correlation_id: origin.correlation_id.clone(),
     }
