@@ -13,7 +13,7 @@ const NONE: &str = "none";
 /// All endpoints that can be named, as they stand in the `endpoint` of log lines and metrics. A
 /// test of the HTTP side holds this list against its table of routes. `other` is not among them:
 /// a path that does not exist is always answered with an error, which is never quiet.
-pub const ENDPOINTS: [&str; 18] = [
+pub const ENDPOINTS: [&str; 19] = [
     "/",
     "/health",
     "/metrics",
@@ -31,6 +31,7 @@ pub const ENDPOINTS: [&str; 18] = [
     "/api/settings/log-level",
     "/api/traces/{id}",
     "/api/events",
+    "/v1/logs",
     "assets",
 ];
 

@@ -14,6 +14,7 @@ mod forwarded;
 mod headers;
 mod observe;
 mod problem;
+mod rate;
 mod recover;
 mod router;
 mod routes;

@@ -78,6 +78,13 @@ impl Problem {
         problem
     }
 
+    /// Something was done too often; after the wait it may be done again.
+    pub(super) fn too_many_requests(wait: Duration) -> Self {
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests; wait");
+        problem.retry_after = Some(wait);
+        problem
+    }
+
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }

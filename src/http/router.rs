@@ -22,6 +22,8 @@ pub(super) enum Access {
     Read,
     /// Who is signed in, or has a token with write scope.
     Write,
+    /// Who is signed in; no token will do, because this is for the page.
+    Session,
 }
 
 /// One line of the table.

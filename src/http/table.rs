@@ -3,7 +3,9 @@
 use http::Method;
 
 use super::router::{Access, Route};
-use super::routes::{auth, bans, dashboard, events, jails, lists, metrics, page, settings, traces};
+use super::routes::{
+    auth, bans, browser_logs, dashboard, events, jails, lists, metrics, page, settings, traces,
+};
 
 macro_rules! route {
     ($method:ident $pattern:literal as $endpoint:literal, $access:ident, $handler:path) => {
@@ -39,6 +41,7 @@ pub(super) static ROUTES: &[Route] = &[
         settings::set_log_level),
     route!(GET "/api/traces/{trace_id}" as "/api/traces/{id}", Read, traces::trace),
     route!(GET "/api/events" as "/api/events", Read, events::stream),
+    route!(POST "/v1/logs" as "/v1/logs", Session, browser_logs::logs),
 ];
 
 /// The page's files, which are found by name and not by pattern.

@@ -13,7 +13,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     form-action 'self'; frame-ancestors 'none'";
 
 /// Everything that is not open to strangers.
-const CLOSED: [(&str, &str); 12] = [
+const CLOSED: [(&str, &str); 13] = [
     ("GET", "/api/dashboard/status"),
     ("GET", "/api/jails"),
     ("GET", "/api/jails/sshd"),
@@ -26,6 +26,7 @@ const CLOSED: [(&str, &str); 12] = [
     ("GET", "/api/events"),
     ("GET", "/api/settings/log-level"),
     ("PUT", "/api/settings/log-level"),
+    ("POST", "/v1/logs"),
 ];
 
 fn method(name: &str) -> Method {

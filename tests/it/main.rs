@@ -10,6 +10,7 @@
 mod support;
 
 mod api;
+mod browser_logs;
 mod client_address;
 mod events;
 mod fail2ban;

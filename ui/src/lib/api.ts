@@ -1,5 +1,5 @@
-// The only place that calls `fetch`: typed results that never throw, and the correlation id
-// of every answer, so that any message on the page can lead to its trace.
+// The only place that calls `fetch`, but for errors.ts: typed results that never throw, and the
+// correlation id of every answer, so that any message on the page can lead to its trace.
 import { toProblem, unreachable } from "./problem";
 import type { AuditItem, Ban, HistoryItem, Jail, LogLevel, LogLevelName } from "./types";
 import type { Page, Problem, Session, Status, Trace } from "./types";
