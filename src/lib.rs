@@ -2,7 +2,8 @@
 //! command is a log line, a metric and a span that share one id.
 //!
 //! `ARCHITECTURE.md` walks through the code. Dependencies go one way:
-//! main → app → http, scheduler → auth, jails → audit, history → fail2ban, fetch, store → domain;
+//! main → app → http, scheduler → auth, jails, settings → audit, history → fail2ban, fetch,
+//! store → domain;
 //! the edges report to `telemetry`.
 
 pub mod app;
@@ -16,5 +17,6 @@ pub mod history;
 pub mod http;
 pub mod jails;
 pub mod scheduler;
+pub mod settings;
 pub mod store;
 pub mod telemetry;

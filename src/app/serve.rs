@@ -18,6 +18,7 @@ use crate::history::History;
 use crate::http::{self, Server, Services, Site};
 use crate::jails::Jails;
 use crate::scheduler;
+use crate::settings::LogSettings;
 use crate::store::Store;
 use crate::telemetry::{self, Telemetry, span};
 
@@ -71,6 +72,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     http::serve(server, stop).await;
     let last_steps = async {
         services.jails.finish_changes().await;
+        services.log_settings.finish_changes().await;
         // A lost task has told of its panic.
         let _ = watch.await;
         stop_tellers.cancel();
@@ -115,8 +117,10 @@ async fn assemble(
         settings.api_token.clone(),
     )
     .await?;
+    let log_settings = LogSettings::start(audit.clone(), settings.log.level);
     let site = site(settings, instance_id);
-    let services = Arc::new(Services { auth, jails, history: history.clone(), site, stop });
+    let services =
+        Arc::new(Services { auth, jails, history: history.clone(), log_settings, site, stop });
     Ok(Parts { store, audit, history, services })
 }
 
@@ -141,6 +145,7 @@ fn site(settings: Settings, instance_id: String) -> Site {
         https: settings.https,
         trusted_proxies: settings.trusted_proxies,
         log_client_ip: settings.log_client_ip,
+        quiet_endpoints: settings.quiet_endpoints,
         metrics_upstream_url: settings.metrics_upstream_url,
         instance_id,
         jaeger_query_url: settings.jaeger_query_url,

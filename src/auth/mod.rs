@@ -24,6 +24,7 @@ use crate::store::{self, AuditResult, NewAudit, NewSession, Store};
 use password::Passwords;
 use setup::SetupCode;
 use throttle::Throttle;
+pub use tokens::TokenHash as SessionId;
 use tokens::{KnownTokens, TokenHash};
 
 /// The name of the first account.
@@ -64,12 +65,25 @@ pub struct Caller {
     pub username: String,
     /// What it may do.
     pub scope: Scope,
+    /// The session, if it came with one and not with a token.
+    pub session: Option<SessionId>,
 }
 
 /// Where a stranger's request comes from.
 #[derive(Debug, Clone)]
 pub struct Visitor {
     /// The client's address.
+    pub client: IpAddr,
+    /// Trace id of the request.
+    pub correlation_id: Option<String>,
+}
+
+/// Who asks for a change.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The account or token.
+    pub caller: Caller,
+    /// Where the request came from.
     pub client: IpAddr,
     /// Trace id of the request.
     pub correlation_id: Option<String>,
@@ -231,8 +245,9 @@ impl Auth {
         let session = self.inner.store.find_session(hash.as_bytes(), now()).await?;
         match session {
             Some(session) => {
-                self.inner.known.remember(hash);
-                Ok(Some(Caller { username: session.username, scope: Scope::Write }))
+                self.inner.known.remember(hash.clone());
+                let (username, scope) = (session.username, Scope::Write);
+                Ok(Some(Caller { username, scope, session: Some(hash) }))
             }
             None => {
                 self.inner.known.forget(&hash);
@@ -249,7 +264,7 @@ impl Auth {
         if scope.is_none() {
             reject(&hash, "bearer");
         }
-        Some(Caller { username: "api-token".into(), scope: scope? })
+        Some(Caller { username: "api-token".into(), scope: scope?, session: None })
     }
 
     /// Whether the token was valid when it was last seen. Good enough to continue a caller's

@@ -18,10 +18,10 @@ const KNOWN_MAX: usize = 1000;
 
 /// SHA-256 of a token. Comparing hashes leaks nothing of the token through time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct TokenHash([u8; 32]);
+pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
-    pub(super) fn of(token: &str) -> Self {
+    pub(crate) fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 

@@ -6,13 +6,17 @@
 mod environment;
 mod export;
 mod print;
+mod proxies;
+mod quiet;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 pub use environment::{Environment, Problem};
 pub use export::{Export, LogBuffer, Protocol, Sampler};
+pub use proxies::TrustedProxies;
+pub use quiet::{ENDPOINTS, QuietEndpoints};
 
 use crate::domain::Secret;
 
@@ -79,7 +83,7 @@ pub struct Settings {
     /// Whether browsers reach us over https (by `BANGUI_PUBLIC_URL`).
     pub https: bool,
     /// Peers whose forwarding headers are believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: TrustedProxies,
     /// Where state is kept.
     pub data_dir: PathBuf,
     /// The SQLite file.
@@ -94,6 +98,8 @@ pub struct Settings {
     pub log: Log,
     /// How client addresses appear in the log.
     pub log_client_ip: ClientIpLogging,
+    /// Endpoints whose requests are told only when they fail.
+    pub quiet_endpoints: QuietEndpoints,
     /// What telemetry leaves, and where to.
     pub export: Export,
     /// What `GET /metrics` passes through.
@@ -121,7 +127,7 @@ impl Settings {
         let settings = Self {
             listen: env.parse("BANGUI_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8000))),
             https: public_url_is_https(&mut env),
-            trusted_proxies: trusted_proxies(&mut env),
+            trusted_proxies: TrustedProxies::read(&mut env),
             database_path: database_path(&mut env, &data_dir),
             data_dir,
             fail2ban_socket: env.parse("BANGUI_FAIL2BAN_SOCKET", DEFAULT_FAIL2BAN_SOCKET.into()),
@@ -140,6 +146,7 @@ impl Settings {
                     ("none", ClientIpLogging::None),
                 ],
             ),
+            quiet_endpoints: QuietEndpoints::read(&mut env),
             export: Export::read(&mut env),
             metrics_upstream_url: neighbour_url(&mut env, "BANGUI_METRICS_UPSTREAM_URL")
                 .unwrap_or_else(|| DEFAULT_METRICS_UPSTREAM.into()),
@@ -180,19 +187,6 @@ fn public_url_is_https(env: &mut Environment) -> bool {
             false
         }
     }
-}
-
-fn trusted_proxies(env: &mut Environment) -> Vec<IpAddr> {
-    const NAME: &str = "BANGUI_TRUSTED_PROXIES";
-    let list = env.text(NAME).unwrap_or_default();
-    let mut proxies = Vec::new();
-    for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-        match item.parse() {
-            Ok(address) => proxies.push(address),
-            Err(_) => env.problem(NAME, format!("{item:?} is not an IP address")),
-        }
-    }
-    proxies
 }
 
 fn database_path(env: &mut Environment, data_dir: &std::path::Path) -> PathBuf {
@@ -272,7 +266,7 @@ const COLLECTOR_PREFIXES: [&str; 8] = [
     "BANGUI_NEWRELIC_",
 ];
 
-const KNOWN_NAMES: [&str; 21] = [
+const KNOWN_NAMES: [&str; 22] = [
     "BANGUI_LISTEN",
     "BANGUI_PUBLIC_URL",
     "BANGUI_TLS_CERT_FILE",
@@ -289,6 +283,7 @@ const KNOWN_NAMES: [&str; 21] = [
     "BANGUI_LOG_LEVEL",
     "BANGUI_SUPPRESS_THIRD_PARTY_LOGS",
     "BANGUI_LOG_CLIENT_IP",
+    "BANGUI_QUIET_ENDPOINTS",
     "BANGUI_METRICS_ENABLED",
     "BANGUI_METRICS_PROVIDER",
     "BANGUI_METRICS_UPSTREAM_URL",

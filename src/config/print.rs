@@ -12,14 +12,13 @@ impl Display for Settings {
             None => "off".to_owned(),
         };
         let masked = |is_set: bool| if is_set { "***".to_owned() } else { unset() };
-        let proxies: Vec<_> = self.trusted_proxies.iter().map(ToString::to_string).collect();
         let scope = match self.api_token.as_ref().map(|token| token.scope) {
             Some(Scope::Write) => "write",
             Some(Scope::Read) | None => "read",
         };
         let lines = [
             ("BANGUI_LISTEN", self.listen.to_string()),
-            ("BANGUI_TRUSTED_PROXIES", proxies.join(",")),
+            ("BANGUI_TRUSTED_PROXIES", self.trusted_proxies.to_string()),
             ("BANGUI_DATA_DIR", self.data_dir.display().to_string()),
             ("BANGUI_DATABASE_URL", format!("sqlite://{}", self.database_path.display())),
             ("BANGUI_FAIL2BAN_SOCKET", self.fail2ban_socket.display().to_string()),
@@ -29,6 +28,7 @@ impl Display for Settings {
             ("BANGUI_LOG_LEVEL", self.log.level.as_str().to_owned()),
             ("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", self.log.suppress_third_party.to_string()),
             ("BANGUI_LOG_CLIENT_IP", self.log_client_ip.as_str().to_owned()),
+            ("BANGUI_QUIET_ENDPOINTS", self.quiet_endpoints.to_string()),
             ("BANGUI_METRICS_UPSTREAM_URL", self.metrics_upstream_url.clone()),
             ("BANGUI_JAEGER_QUERY_URL", self.jaeger_query_url.clone().unwrap_or_else(unset)),
             ("BANGUI_JAEGER_UI_URL", self.jaeger_ui_url.clone().unwrap_or_else(unset)),

@@ -5,6 +5,7 @@
 
 use super::pickle::Value;
 use crate::domain::{JailName, JailReport, JailStatus, Subject};
+use crate::telemetry::sanitize::sanitize_for_logging;
 
 /// The longest error message that is kept: an exception can quote a whole command.
 const MAX_MESSAGE_CHARS: usize = 512;
@@ -36,7 +37,7 @@ pub(super) fn unwrap(reply: Value) -> Result<Value, ServerError> {
         Value::Str(text) => Err(match text.strip_prefix("ERROR:") {
             Some(message) => ServerError::Exception {
                 class: String::from("ERROR"),
-                message: clean_message(message.trim()),
+                message: error_message(message.trim()),
             },
             None => ServerError::Malformed,
         }),
@@ -57,7 +58,13 @@ fn exception_error(exception: &Value) -> ServerError {
         _ => String::from("…"),
     };
     let args: Vec<String> = args.iter().take(MAX_MESSAGE_ARGS).map(shown).collect();
-    ServerError::Exception { class: clean_message(class), message: clean_message(&args.join(", ")) }
+    ServerError::Exception { class: clean_message(class), message: error_message(&args.join(", ")) }
+}
+
+/// An exception can quote a whole command or a line of a configuration. Secrets go before the text
+/// is cut, because half of one is no longer recognised.
+fn error_message(message: &str) -> String {
+    clean_message(&sanitize_for_logging(message))
 }
 
 fn clean_message(message: &str) -> String {

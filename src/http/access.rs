@@ -44,10 +44,14 @@ async fn admit(
     let needed = match route.access {
         Access::Open => return Ok(None),
         Access::Read => Scope::Read,
-        Access::Write => Scope::Write,
+        Access::Write | Access::Session => Scope::Write,
     };
     let caller = caller(services, headers).await?.ok_or_else(Problem::unauthorized)?;
     Span::current().record("user.id", caller.username.as_str());
+    if route.access == Access::Session && caller.session.is_none() {
+        let detail = "this is for the page, not for tokens";
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
     if needed == Scope::Write && caller.scope == Scope::Read {
         let detail = "this token may read only";
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));

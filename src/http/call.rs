@@ -8,8 +8,7 @@ use http::Request;
 use super::Services;
 use super::body::Body;
 use super::problem::Problem;
-use crate::auth::{Caller, Visitor};
-use crate::jails::Origin;
+use crate::auth::{Caller, Origin, Visitor};
 use crate::telemetry::span;
 
 /// One request on its way to its handler.

@@ -4,25 +4,28 @@ use std::net::IpAddr;
 
 use http::HeaderMap;
 
-use crate::config::ClientIpLogging;
+use super::forwarded;
+use crate::config::{ClientIpLogging, TrustedProxies};
 
 /// The peer's address, put into each request's extensions by the server.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) IpAddr);
 
-/// The nearest address that is not one of our proxies. `X-Forwarded-For` is read from the right,
+/// The nearest address that is not one of our proxies. Their headers are read from the right,
 /// because everything further left was written by somebody whom we do not know.
-pub(super) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+pub(super) fn client_address(
+    peer: IpAddr,
+    headers: &HeaderMap,
+    trusted: &TrustedProxies,
+) -> IpAddr {
     let mut client = peer.to_canonical();
-    if !trusted.contains(&client) {
+    if !trusted.contains(client) {
         return client;
     }
-    let values = headers.get_all("x-forwarded-for").iter().rev();
-    let hops = values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.rsplit(','));
-    for hop in hops {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+    // The first hop that is not told as an address ends the walk: who is behind it is unknown.
+    for address in forwarded::hops(headers).into_iter().map_while(|hop| hop) {
         client = address.to_canonical();
-        if !trusted.contains(&client) {
+        if !trusted.contains(client) {
             break;
         }
     }
@@ -48,13 +51,16 @@ pub(super) fn logged(address: IpAddr, how: ClientIpLogging) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Environment, Settings};
 
     fn client(peer: &str, forwarded: &[&'static str], trusted: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append("x-forwarded-for", http::HeaderValue::from_static(value));
         }
-        let trusted: Vec<IpAddr> = trusted.iter().map(|text| text.parse().unwrap()).collect();
+        let list = trusted.join(",");
+        let env = Environment::from_pairs([("BANGUI_TRUSTED_PROXIES", list)]);
+        let trusted = Settings::read(env).unwrap().trusted_proxies;
         client_address(peer.parse().unwrap(), &headers, &trusted).to_string()
     }
 
@@ -67,6 +73,8 @@ mod tests {
         let lines = ["10.9.9.9", "198.51.100.1"];
         assert_eq!(client("192.0.2.9", &lines, &["192.0.2.9"]), "198.51.100.1");
         assert_eq!(client("192.0.2.9", &["garbage"], &["192.0.2.9"]), "192.0.2.9");
+        let behind = ["198.51.100.1, unknown, 192.0.2.8"];
+        assert_eq!(client("192.0.2.9", &behind, &["192.0.2.0/24"]), "192.0.2.8");
     }
 
     #[test]

@@ -10,9 +10,11 @@ mod body;
 mod call;
 mod client_address;
 mod cookie;
+mod forwarded;
 mod headers;
 mod observe;
 mod problem;
+mod rate;
 mod recover;
 mod router;
 mod routes;
@@ -20,7 +22,6 @@ mod server;
 mod stack;
 mod table;
 
-use std::net::IpAddr;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -29,9 +30,10 @@ use tokio_util::sync::CancellationToken;
 pub use server::{Server, serve};
 
 use crate::auth::Auth;
-use crate::config::{ClientIpLogging, Protocol};
+use crate::config::{ClientIpLogging, Protocol, QuietEndpoints, TrustedProxies};
 use crate::history::History;
 use crate::jails::Jails;
+use crate::settings::LogSettings;
 
 /// What the handlers work with. The composition root fills it.
 #[derive(Debug)]
@@ -42,6 +44,8 @@ pub struct Services {
     pub jails: Jails,
     /// What is and was banned.
     pub history: History,
+    /// The level of the log.
+    pub log_settings: LogSettings,
     /// How the service was set up, as far as the page shows or needs it.
     pub site: Site,
     /// Ends long answers when the service stops.
@@ -54,9 +58,11 @@ pub struct Site {
     /// Whether browsers reach us over https.
     pub https: bool,
     /// Peers whose forwarding headers are believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: TrustedProxies,
     /// How client addresses appear in the log.
     pub log_client_ip: ClientIpLogging,
+    /// Endpoints whose requests are told only when they fail.
+    pub quiet_endpoints: QuietEndpoints,
     /// What `GET /metrics` passes through.
     pub metrics_upstream_url: String,
     /// Which instance's metrics those are.

@@ -98,7 +98,7 @@ where
             facts,
             span: span.clone(),
             started: Instant::now(),
-            is_quiet: found.is_quiet(),
+            is_quiet: found.is_quiet(&site.quiet_endpoints),
             is_over: false,
         };
         request.extensions_mut().insert(Observed { found, client });
@@ -148,10 +148,12 @@ impl<S> Observe<S> {
             error.type = Empty,
         );
         let token = cookie::bearer_token(headers).or(cookie::session_token(headers, site.https));
-        let is_known = site.trusted_proxies.contains(&peer.to_canonical())
+        let is_known = site.trusted_proxies.contains(peer)
             || token.is_some_and(|token| self.services.auth.is_known(token));
         match Remote::from_header(single(headers.get_all("traceparent")), is_known) {
-            Remote::Absent | Remote::Linked(_) if found.is_quiet() => span::unsampled_root(span),
+            Remote::Absent | Remote::Linked(_) if found.is_quiet(&site.quiet_endpoints) => {
+                span::unsampled_root(span)
+            }
             remote => {
                 remote.place(&span);
                 span
@@ -229,31 +231,23 @@ impl Running {
             self.span.record("otel.status_code", "ERROR").record("error.type", error.as_str());
         }
         metrics::http_request(&self.facts, status_code, elapsed.as_secs_f64(), error);
+        // What failed is told, wherever it was asked: a probe that is refused has a reason, too.
+        if self.is_quiet && status_code < 400 {
+            return;
+        }
         // Microseconds are what a request costs here; more digits would be noise.
         let duration_ms = (elapsed.as_secs_f64() * 1e6).round() / 1e3;
         let (method, endpoint) = (self.facts.method, self.facts.route.unwrap_or("other"));
         let status_code = i64::from(status_code);
-        let is_quiet = self.is_quiet && status_code < 400;
         // A dropped request is dropped outside its span, so the line enters it by itself.
-        self.span.in_scope(|| match is_quiet {
-            true => {
-                tracing::debug!(
-                    name: "http_request_completed",
-                    method,
-                    endpoint,
-                    status_code,
-                    duration_ms,
-                );
-            }
-            false => {
-                tracing::info!(
-                    name: "http_request_completed",
-                    method,
-                    endpoint,
-                    status_code,
-                    duration_ms,
-                );
-            }
+        self.span.in_scope(|| {
+            tracing::info!(
+                name: "http_request_completed",
+                method,
+                endpoint,
+                status_code,
+                duration_ms,
+            );
         });
     }
 }

@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::body::{self, Body};
 use crate::domain::{AddressError, JailNameError};
+use crate::telemetry::sanitize::sanitize_for_logging;
 use crate::telemetry::span;
-use crate::{auth, history, jails};
+use crate::{auth, history, jails, settings};
 
 /// Something that went wrong, as the client is told.
 #[derive(Debug)]
@@ -39,6 +40,12 @@ struct Document<'a> {
     errors: &'a [FieldError],
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after_seconds: Option<u64>,
+}
+
+impl FieldError {
+    fn sanitized(&self) -> Self {
+        Self { field: self.field, message: sanitize_for_logging(&self.message).into_owned() }
+    }
 }
 
 impl Problem {
@@ -71,6 +78,13 @@ impl Problem {
         problem
     }
 
+    /// Something was done too often; after the wait it may be done again.
+    pub(super) fn too_many_requests(wait: Duration) -> Self {
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests; wait");
+        problem.retry_after = Some(wait);
+        problem
+    }
+
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
@@ -82,14 +96,16 @@ impl Problem {
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
+        let errors: Vec<_> = self.errors.iter().map(FieldError::sanitized).collect();
         let retry_after_seconds = self.retry_after.map(|wait| wait.as_secs().max(1));
         let document = Document {
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
-            detail: &self.detail,
+            // It may quote fail2ban, a neighbour or the client itself.
+            detail: &sanitize_for_logging(&self.detail),
             correlation_id: span::correlation_id(),
-            errors: &self.errors,
+            errors: &errors,
             retry_after_seconds,
         };
         // A document of plain texts and numbers always serializes.
@@ -130,6 +146,12 @@ impl From<jails::Error> for Problem {
     }
 }
 
+impl From<settings::Error> for Problem {
+    fn from(error: settings::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
 impl From<auth::Error> for Problem {
     fn from(error: auth::Error) -> Self {
         let detail = error.to_string();
@@ -157,5 +179,21 @@ impl From<JailNameError> for Problem {
 impl From<AddressError> for Problem {
     fn from(error: AddressError) -> Self {
         Self::field("ip", error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_text_of_a_problem_holds_a_secret() {
+        let body = Problem::field("x", "token=hunter2 is wrong").into_response().into_body();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let document = String::from_utf8_lossy(&bytes);
+        assert!(!document.contains("hunter2"), "{document}");
+        assert_eq!(document.matches("token=***").count(), 2, "{document}");
     }
 }

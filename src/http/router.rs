@@ -8,6 +8,7 @@ use super::body::Body;
 use super::call::Call;
 use super::problem::Problem;
 use super::table::{ASSETS, ROUTES};
+use crate::config::QuietEndpoints;
 
 /// A handler, as a plain function pointer.
 pub(super) type Handler = fn(Call) -> BoxFuture<'static, Result<Response<Body>, Problem>>;
@@ -21,6 +22,8 @@ pub(super) enum Access {
     Read,
     /// Who is signed in, or has a token with write scope.
     Write,
+    /// Who is signed in; no token will do, because this is for the page.
+    Session,
 }
 
 /// One line of the table.
@@ -31,8 +34,6 @@ pub(super) struct Route {
     /// The pattern with every variable as `{id}`: the `endpoint` of metrics and log lines.
     pub(super) endpoint: &'static str,
     pub(super) access: Access,
-    /// Called by machines every few seconds: no trace of its own and a log line at debug only.
-    pub(super) is_quiet: bool,
     pub(super) handler: Handler,
 }
 
@@ -55,8 +56,9 @@ impl Match {
         }
     }
 
-    pub(super) fn is_quiet(&self) -> bool {
-        matches!(self, Self::Route(route, _) if route.is_quiet)
+    /// Whether this is a request of which nobody wants to read as long as it succeeds.
+    pub(super) fn is_quiet(&self, quiet: &QuietEndpoints) -> bool {
+        matches!(self, Self::Route(route, _) if quiet.contains(route.endpoint))
     }
 }
 
@@ -117,6 +119,17 @@ mod tests {
             }
             assert_eq!(route.endpoint, endpoint);
         }
+    }
+
+    #[test]
+    fn the_settings_know_every_endpoint() {
+        let mut endpoints: Vec<_> = ROUTES.iter().map(|route| route.endpoint).collect();
+        endpoints.push(ASSETS.endpoint);
+        endpoints.sort_unstable();
+        endpoints.dedup();
+        let mut known = crate::config::ENDPOINTS;
+        known.sort_unstable();
+        assert_eq!(endpoints, known);
     }
 
     #[test]

@@ -3,20 +3,17 @@
 use http::Method;
 
 use super::router::{Access, Route};
-use super::routes::{auth, bans, dashboard, events, jails, lists, metrics, page, traces};
+use super::routes::{
+    auth, bans, browser_logs, dashboard, events, jails, lists, metrics, page, settings, traces,
+};
 
 macro_rules! route {
     ($method:ident $pattern:literal as $endpoint:literal, $access:ident, $handler:path) => {
-        route!($method $pattern as $endpoint, $access, $handler, false)
-    };
-    ($method:ident $pattern:literal as $endpoint:literal, $access:ident, $handler:path,
-     $quiet:expr) => {
         Route {
             method: Method::$method,
             pattern: $pattern,
             endpoint: $endpoint,
             access: Access::$access,
-            is_quiet: $quiet,
             handler: |call| Box::pin($handler(call)),
         }
     };
@@ -25,8 +22,8 @@ macro_rules! route {
 /// All routes but the page's files.
 pub(super) static ROUTES: &[Route] = &[
     route!(GET "/" as "/", Open, page::index),
-    route!(GET "/health" as "/health", Open, dashboard::health, true),
-    route!(GET "/metrics" as "/metrics", Open, metrics::pass_through, true),
+    route!(GET "/health" as "/health", Open, dashboard::health),
+    route!(GET "/metrics" as "/metrics", Open, metrics::pass_through),
     route!(GET "/api/auth/session" as "/api/auth/session", Open, auth::session),
     route!(POST "/api/auth/login" as "/api/auth/login", Open, auth::login),
     route!(POST "/api/auth/setup" as "/api/auth/setup", Open, auth::setup),
@@ -39,9 +36,13 @@ pub(super) static ROUTES: &[Route] = &[
     route!(DELETE "/api/bans/{jail}/{ip}" as "/api/bans/{id}/{id}", Write, bans::unban),
     route!(GET "/api/history" as "/api/history", Read, lists::history),
     route!(GET "/api/audit" as "/api/audit", Read, lists::audit),
+    route!(GET "/api/settings/log-level" as "/api/settings/log-level", Read, settings::log_level),
+    route!(PUT "/api/settings/log-level" as "/api/settings/log-level", Write,
+        settings::set_log_level),
     route!(GET "/api/traces/{trace_id}" as "/api/traces/{id}", Read, traces::trace),
     route!(GET "/api/events" as "/api/events", Read, events::stream),
+    route!(POST "/v1/logs" as "/v1/logs", Session, browser_logs::logs),
 ];
 
 /// The page's files, which are found by name and not by pattern.
-pub(super) static ASSETS: Route = route!(GET "/assets" as "assets", Open, page::asset, true);
+pub(super) static ASSETS: Route = route!(GET "/assets" as "assets", Open, page::asset);

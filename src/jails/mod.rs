@@ -3,18 +3,17 @@
 //! A change is written to the audit log before it is sent and finished after it, and it runs to
 //! its end even when the client that asked for it hangs up.
 
-use std::net::IpAddr;
-
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::audit::Audit;
-use crate::auth::Caller;
+use crate::auth::Origin;
 use crate::domain::{Address, AuditEntry, Ban, JailName, JailStatus, Subject};
 use crate::fail2ban::{Client, Fail2banError};
 use crate::history::{Held, History};
 use crate::store::{self, AuditResult, NewAudit};
+use crate::telemetry::sanitize::sanitize_for_logging;
 
 /// Why a change or a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -53,17 +52,6 @@ impl From<Fail2banError> for Error {
             | Fail2banError::Busy => Self::Unavailable(error),
         }
     }
-}
-
-/// Who asks for a change.
-#[derive(Debug, Clone)]
-pub struct Origin {
-    /// The account or token.
-    pub caller: Caller,
-    /// Where the request came from.
-    pub client: IpAddr,
-    /// Trace id of the request.
-    pub correlation_id: Option<String>,
 }
 
 /// How a ban ended.
@@ -135,6 +123,8 @@ impl Jails {
         if address.ip() == origin.client.to_canonical() {
             return Err(Error::OwnAddress);
         }
+        // A pasted secret must stand neither in the store nor on every page that is open.
+        let reason = reason.map(clean);
         let this = self.clone();
         self.to_the_end(async move {
             let audit = audit("ban", &origin, &jail, address.into(), reason.clone());
@@ -213,7 +203,7 @@ impl Jails {
         jail: &JailName,
         result: Result<T, Error>,
     ) -> Result<T, Error> {
-        let detail = result.as_ref().err().map(ToString::to_string);
+        let detail = result.as_ref().err().map(|error| clean(error.to_string()));
         // What the operator got wrong is told to the operator; the log has what fail2ban got wrong.
         if let Err(Error::Unavailable(error) | Error::Refused(error)) = &result {
             tracing::warn!(name: "fail2ban_command_failed", command, jail = %jail, error = %error);
@@ -240,6 +230,12 @@ impl Jails {
     }
 }
 
+/// What is written for good holds no secret. Identifiers pass here too: a name that is none of a
+/// jail's is what somebody typed.
+fn clean(text: String) -> String {
+    sanitize_for_logging(&text).into_owned()
+}
+
 fn audit(
     action: &'static str,
     origin: &Origin,
@@ -252,8 +248,8 @@ fn audit(
         actor: origin.caller.username.clone(),
         client_ip: origin.client.to_string(),
         action,
-        jail: Some(jail.to_string()),
-        ip: Some(ip.to_string()),
+        jail: Some(clean(jail.to_string())),
+        ip: Some(clean(ip.to_string())),
         reason,
         correlation_id: origin.correlation_id.clone(),
         ..NewAudit::default()

@@ -13,7 +13,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     form-action 'self'; frame-ancestors 'none'";
 
 /// Everything that is not open to strangers.
-const CLOSED: [(&str, &str); 10] = [
+const CLOSED: [(&str, &str); 13] = [
     ("GET", "/api/dashboard/status"),
     ("GET", "/api/jails"),
     ("GET", "/api/jails/sshd"),
@@ -24,6 +24,9 @@ const CLOSED: [(&str, &str); 10] = [
     ("GET", "/api/audit"),
     ("GET", "/api/traces/0af7651916cd43dd8448eb211c80319c"),
     ("GET", "/api/events"),
+    ("GET", "/api/settings/log-level"),
+    ("PUT", "/api/settings/log-level"),
+    ("POST", "/v1/logs"),
 ];
 
 fn method(name: &str) -> Method {
@@ -180,6 +183,7 @@ fn other_methods_are_refused_and_head_has_no_body() {
     assert_eq!(allow("PUT", "/api/bans"), "GET, POST");
     assert_eq!(allow("GET", "/api/bans/sshd/203.0.113.1"), "DELETE");
     assert_eq!(allow("DELETE", "/"), "GET");
+    assert_eq!(allow("POST", "/api/settings/log-level"), "GET, PUT");
     assert_eq!(allow("BREW", "/health"), "GET");
     for path in ["/health", "/"] {
         let (head, get) = (client.send(Method::HEAD, path, None), client.get(path));

@@ -38,3 +38,27 @@ fn the_client_address_is_believed_from_trusted_proxies_only() {
     assert_eq!(logged(trusting().env(how, "truncated")), "203.0.113.0/24");
     assert_eq!(logged(trusting().env(how, "none")), Value::Null);
 }
+
+#[test]
+fn both_forwarding_headers_are_read_and_must_agree() {
+    let bangui = Bangui::builder().env("BANGUI_TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8").start();
+    let logged = |headers: &[(&str, &str)]| {
+        let add = |client: Client, (name, value): &(&str, &str)| client.with(name, value);
+        let client = headers.iter().fold(bangui.stranger(), add);
+        let id = client.get("/api/audit").correlation_id().to_owned();
+        let line = bangui.wait_for("http_request_completed", |line| line["correlation_id"] == id);
+        line["client_ip"].clone()
+    };
+    let (standard, usual) = ("forwarded", "x-forwarded-for");
+    let v6 = "for=198.51.100.66, for=\"[2001:db8::7]:4711\";proto=https, for=10.1.2.3";
+    assert_eq!(logged(&[(standard, v6)]), "2001:db8::7");
+    assert_eq!(logged(&[(standard, "for=203.0.113.40")]), "203.0.113.40");
+    assert_eq!(logged(&[(standard, "for=unknown")]), "127.0.0.1");
+    assert_eq!(logged(&[(standard, "for=203.0.113.40, for=_hidden, for=10.1.2.3")]), "10.1.2.3");
+    assert_eq!(logged(&[(usual, "203.0.113.40:5000")]), "203.0.113.40");
+    assert_eq!(logged(&[(usual, "[2001:db8::7]:443, 10.1.2.3")]), "2001:db8::7");
+    let both = [(standard, "for=203.0.113.40"), (usual, "203.0.113.40")];
+    assert_eq!(logged(&both), "203.0.113.40");
+    let forged = [(standard, "for=198.51.100.66"), (usual, "203.0.113.40")];
+    assert_eq!(logged(&forged), "127.0.0.1");
+}

@@ -10,13 +10,16 @@
 mod support;
 
 mod api;
+mod browser_logs;
 mod client_address;
 mod events;
 mod fail2ban;
 mod fail2ban_outages;
 mod outbox;
 mod process;
+mod quiet;
 mod secrets;
+mod settings;
 mod sign_in;
 mod story;
 mod telemetry;

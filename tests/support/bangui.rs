@@ -6,6 +6,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::client::Answers;
 use super::lines::Lines;
 use super::{Client, Fail2ban, OtlpReceiver, Process, SOON, eventually, free_port, inherited};
 
@@ -132,6 +133,11 @@ impl Bangui {
 
     pub(crate) fn process(&mut self) -> &mut Process {
         &mut self.process
+    }
+
+    /// From now on keeps what clients are answered.
+    pub(crate) fn keep_answers(&mut self) -> Answers {
+        self.client.keep_answers()
     }
 
     /// A client that is not signed in.

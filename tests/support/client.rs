@@ -1,5 +1,6 @@
 //! A client of BanGUI's API: cookies by hand, every status is an answer.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
@@ -59,7 +60,11 @@ pub(crate) struct Client {
     base: String,
     http: reqwest::blocking::Client,
     headers: Vec<(String, String)>,
+    kept: Option<Answers>,
 }
+
+/// Every answer to a client and to all that were made from it: status, headers, body.
+pub(crate) type Answers = Arc<Mutex<Vec<String>>>;
 
 impl Client {
     /// A stranger.
@@ -70,7 +75,12 @@ impl Client {
             .no_proxy()
             .build()
             .unwrap();
-        Self { base: base.into(), http, headers: Vec::new() }
+        Self { base: base.into(), http, headers: Vec::new(), kept: None }
+    }
+
+    /// From now on keeps what it and its clones are answered.
+    pub(crate) fn keep_answers(&mut self) -> Answers {
+        self.kept.get_or_insert_default().clone()
     }
 
     pub(crate) fn base(&self) -> &str {
@@ -110,6 +120,10 @@ impl Client {
         self.send(Method::POST, path, Some(("application/json", body.to_string())))
     }
 
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::PUT, path, Some(("application/json", body.to_string())))
+    }
+
     pub(crate) fn delete(&self, path: &str) -> Answer {
         self.send(Method::DELETE, path, None)
     }
@@ -137,7 +151,7 @@ impl Client {
         path: &str,
         body: Option<(&str, String)>,
     ) -> reqwest::Result<Answer> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -147,6 +161,9 @@ impl Client {
         let response = request.send()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = String::from_utf8_lossy(&response.bytes()?).into_owned();
+        if let Some(kept) = &self.kept {
+            kept.lock().unwrap().push(format!("{method} {path}: {status} {headers:?} {body}"));
+        }
         Ok(Answer { status, headers, body })
     }
 }

@@ -21,7 +21,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 pub(crate) use bangui::{Bangui, Builder, PASSWORD};
-pub(crate) use client::{Answer, Client};
+pub(crate) use client::{Answer, Answers, Client};
 pub(crate) use fail2ban::Fail2ban;
 pub(crate) use fake_socket::FakeSocket;
 pub(crate) use lines::Lines;

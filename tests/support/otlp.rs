@@ -85,6 +85,12 @@ impl OtlpReceiver {
         found.map(|payload| String::from_utf8_lossy(&payload.message).into_owned())
     }
 
+    /// All payloads as text; words stand in protobuf as they are.
+    pub(crate) fn payloads(&self) -> Vec<String> {
+        let text = |it: Payload| String::from_utf8_lossy(&it.message).into_owned();
+        self.all().into_iter().map(text).collect()
+    }
+
     /// All spans.
     pub(crate) fn spans(&self) -> Vec<Span> {
         let requests = self.decoded::<ExportTraceServiceRequest>("race");

@@ -32,7 +32,7 @@ impl From<&Held> for BanItem {
             ip: held.ban.ip.to_string(),
             banned_at: held.ban.banned_at,
             expires_at: held.ban.expires_at,
-            reason: held.reason.clone(),
+            reason: held.reason.clone().map(body::clean),
         }
     }
 }

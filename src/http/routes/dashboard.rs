@@ -84,7 +84,7 @@ pub(super) async fn state(services: &Services) -> Status {
             connected: link.connected,
             version: link.version,
             since: link.since,
-            error: link.last_error,
+            error: link.last_error.map(body::clean),
             sources: Sources {
                 list: ListSource {
                     healthy: link.connected && age.is_some(),
@@ -92,8 +92,8 @@ pub(super) async fn state(services: &Services) -> Status {
                 },
                 log: LogSource {
                     healthy: log.path.is_some() && log.error.is_none(),
-                    path: log.path,
-                    error: log.error,
+                    path: log.path.map(body::clean),
+                    error: log.error.map(body::clean),
                 },
             },
         },

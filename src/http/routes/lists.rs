@@ -91,7 +91,7 @@ fn history_item(row: HistoryEntry) -> HistoryItem {
         expires_at: row.expires_at.and_then(time),
         unbanned_at: row.unbanned_at.and_then(time),
         source: row.source,
-        reason: row.reason,
+        reason: row.reason.map(body::clean),
         correlation_id: row.correlation_id,
     }
 }
@@ -105,9 +105,9 @@ fn audit_item(row: AuditEntry) -> AuditItem {
         action: row.action,
         jail: row.jail,
         ip: row.ip,
-        reason: row.reason,
+        reason: row.reason.map(body::clean),
         result: row.result,
-        detail: row.detail,
+        detail: row.detail.map(body::clean),
         correlation_id: row.correlation_id,
     }
 }

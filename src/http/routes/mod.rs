@@ -2,10 +2,12 @@
 
 pub(super) mod auth;
 pub(super) mod bans;
+pub(super) mod browser_logs;
 pub(super) mod dashboard;
 pub(super) mod events;
 pub(super) mod jails;
 pub(super) mod lists;
 pub(super) mod metrics;
 pub(super) mod page;
+pub(super) mod settings;
 pub(super) mod traces;

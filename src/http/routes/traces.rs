@@ -10,6 +10,7 @@ use super::super::body::{self, Body};
 use super::super::call::Call;
 use super::super::problem::Problem;
 use crate::fetch;
+use crate::telemetry::sanitize::sanitize_field;
 
 const JAEGER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A trace of a request is a few spans; this is room for a very large job.
@@ -137,10 +138,16 @@ fn convert(span: JaegerSpan, processes: &HashMap<String, JaegerProcess>) -> Span
         span.tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
     let kind = attributes.remove("span.kind").and_then(|kind| kind.as_str().map(str::to_owned));
     let is_error = attributes.remove("error").is_some_and(|error| error == true);
+    // The spans of others in the same trace were not cleaned by us.
+    for (key, value) in &mut attributes {
+        if let Some(text) = value.as_str() {
+            *value = sanitize_field(key, text).into_owned().into();
+        }
+    }
     Span {
         span_id: span.span_id,
         parent_span_id: parent.map(|parent| parent.span_id),
-        name: span.operation_name,
+        name: body::clean(span.operation_name),
         service: service.unwrap_or_default(),
         kind: kind.unwrap_or_else(|| "internal".into()),
         start_unix_us: span.start_time,
@@ -163,12 +170,14 @@ mod tests {
                       {"key":"error","type":"bool","value":true}],
               "logs":[],"processID":"p1"},
             {"traceID":"t","spanID":"a","operationName":"POST /api/bans","startTime":10,
-              "duration":30,"tags":[{"key":"http.response.status_code","value":201}],
+              "duration":30,"tags":[{"key":"http.response.status_code","value":201},
+                      {"key":"note","value":"token=hunter2"}],
               "processID":"p1"}],
             "processes":{"p1":{"serviceName":"bangui","tags":[]}}}]}"#;
         let found = spans(serde_json::from_str(answer).unwrap());
         assert_eq!(found[0].name, "POST /api/bans");
         assert_eq!(found[0].attributes["http.response.status_code"], 201);
+        assert_eq!(found[0].attributes["note"], "token=***");
         assert_eq!(found[1].parent_span_id.as_deref(), Some("a"));
         assert_eq!((found[1].kind.as_str(), found[1].error), ("client", true));
     }

@@ -12,8 +12,15 @@ class SessionState {
   /** Set when a running session ended by itself, so that the form can say why it is there. */
   hasExpired = $state(false);
 
+  #onSignedIn: () => void = () => {};
+
   constructor() {
     whenSignedOut(() => this.expire());
+  }
+
+  /** Called whenever a session begins or is found. */
+  whenSignedIn(callback: () => void): void {
+    this.#onSignedIn = callback;
   }
 
   async refresh(): Promise<void> {
@@ -64,6 +71,7 @@ class SessionState {
     } else {
       this.phase = "signed-in";
       this.hasExpired = false;
+      this.#onSignedIn();
     }
   }
 }

@@ -29,6 +29,14 @@ export interface Status {
   started_at: string;
 }
 
+export type LogLevelName = "trace" | "debug" | "info" | "warning" | "error" | "critical";
+
+export interface LogLevel {
+  level: LogLevelName;
+  default: LogLevelName;
+  reverts_at: string | null;
+}
+
 export interface Jail {
   name: string;
   currently_banned: number;

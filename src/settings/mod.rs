@@ -1,0 +1,216 @@
+//! Settings that can be changed while the service runs: the level of the log.
+//!
+//! A change lasts until the next one, until its time is over, or until the service stops; what is
+//! configured by the environment is never overwritten.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
+
+use crate::audit::Audit;
+use crate::auth::Origin;
+use crate::config::LogLevel;
+use crate::store::{self, AuditResult, NewAudit};
+use crate::telemetry::{level, span};
+
+/// A day: who needs another level for longer configures it.
+pub const FOR_SECONDS_MAX: u32 = 24 * 3600;
+
+/// Why a setting was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The change could not be written to the audit log, so it was not made.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The task that made the change was lost.
+    #[error("the change was interrupted")]
+    Interrupted,
+}
+
+/// The level of the log as it is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogLevelState {
+    /// What is written now.
+    pub level: LogLevel,
+    /// What is configured.
+    pub default: LogLevel,
+    /// When it goes back to what is configured by itself.
+    pub reverts_at: Option<Timestamp>,
+}
+
+/// The level of the log; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct LogSettings {
+    audit: Audit,
+    default: LogLevel,
+    timer: Arc<Mutex<Option<Timer>>>,
+    /// Changes that are under way, so that the service does not stop in the middle of one.
+    changes: TaskTracker,
+}
+
+/// The way back to the configured level.
+#[derive(Debug)]
+struct Timer {
+    reverts_at: Timestamp,
+    task: AbortHandle,
+}
+
+impl LogSettings {
+    /// Begins with the configured level.
+    pub fn start(audit: Audit, default: LogLevel) -> Self {
+        level::set(default);
+        Self { audit, default, timer: Arc::default(), changes: TaskTracker::new() }
+    }
+
+    /// Waits for the changes that are under way; further ones must not begin.
+    pub async fn finish_changes(&self) {
+        self.changes.close();
+        self.changes.wait().await;
+    }
+
+    /// The level now.
+    pub fn log_level(&self) -> LogLevelState {
+        let timer = self.timer();
+        self.state(&timer)
+    }
+
+    /// Changes the level, for a time or until the service stops. Written to the audit log before
+    /// it is made, and made to its end even when the client that asked for it hangs up.
+    pub async fn set_log_level(
+        &self,
+        origin: Origin,
+        level: LogLevel,
+        for_seconds: Option<u32>,
+    ) -> Result<LogLevelState, Error> {
+        let this = self.clone();
+        let change = async move {
+            let row = row(&origin, level::current(), level, for_seconds);
+            let id = this.audit.begin(row).await?;
+            let state = this.change(level, for_seconds);
+            if let Err(error) = this.audit.finish(id, AuditResult::Success, None).await {
+                tracing::error!(name: "audit_write_failed", audit_id = id, error = %error);
+            }
+            Ok(state)
+        };
+        let task = self.changes.spawn(change.in_current_span());
+        task.await.unwrap_or(Err(Error::Interrupted))
+    }
+
+    /// Changes the level and replaces the way back. Both happen under one lock, so that the end
+    /// of an earlier change cannot undo this one.
+    fn change(&self, to: LogLevel, for_seconds: Option<u32>) -> LogLevelState {
+        let mut timer = self.timer();
+        if let Some(old) = timer.take() {
+            old.task.abort();
+        }
+        // There is no way back from the configured level.
+        let for_seconds = for_seconds.filter(|_| to != self.default);
+        let from = level::current();
+        switch(from, to, || tell_changed(from, to, for_seconds));
+        *timer = for_seconds.map(|seconds| self.begin_timer(seconds));
+        self.state(&timer)
+    }
+
+    fn begin_timer(&self, seconds: u32) -> Timer {
+        let now = Timestamp::now().as_second();
+        let reverts_at = Timestamp::from_second(now.saturating_add(i64::from(seconds)));
+        let reverts_at = reverts_at.unwrap_or(Timestamp::MAX);
+        let this = self.clone();
+        let revert = async move {
+            sleep(Duration::from_secs(u64::from(seconds))).await;
+            let span = span::root(tracing::info_span!("revert", bangui.task.name = "log_level"));
+            async { this.revert() }.instrument(span).await;
+        };
+        Timer { reverts_at, task: tokio::spawn(revert).abort_handle() }
+    }
+
+    /// Goes back to the configured level, unless a later change has taken this one's place. An
+    /// aborted task may be past its last wait, so the timer says which change is in force.
+    fn revert(&self) {
+        let mut timer = self.timer();
+        let own = tokio::task::try_id();
+        let is_in_force = timer.as_ref().is_some_and(|timer| own == Some(timer.task.id()));
+        if !is_in_force {
+            return;
+        }
+        *timer = None;
+        let (from, to) = (level::current(), self.default);
+        switch(from, to, || tell_reverted(from, to));
+    }
+
+    fn state(&self, timer: &Option<Timer>) -> LogLevelState {
+        let reverts_at = timer.as_ref().map(|timer| timer.reverts_at);
+        LogLevelState { level: level::current(), default: self.default, reverts_at }
+    }
+
+    fn timer(&self) -> MutexGuard<'_, Option<Timer>> {
+        self.timer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Changes the level and tells of it while the more detailed of both levels is in force.
+fn switch(from: LogLevel, to: LogLevel, tell: impl FnOnce()) {
+    if to < from {
+        level::set(to);
+        tell();
+    } else {
+        tell();
+        level::set(to);
+    }
+}
+
+/// The event is as severe as it must be to be seen at the more detailed of both levels: who reads
+/// the log must learn why it became quiet.
+fn tell_changed(from: LogLevel, to: LogLevel, reverts_after_seconds: Option<u32>) {
+    let (level_from, level_to) = (from.as_str(), to.as_str());
+    match from.min(to) {
+        LogLevel::Trace | LogLevel::Debug | LogLevel::Info => tracing::info!(
+            name: "log_level_changed", level_from, level_to, reverts_after_seconds,
+        ),
+        LogLevel::Warning => tracing::warn!(
+            name: "log_level_changed", level_from, level_to, reverts_after_seconds,
+        ),
+        LogLevel::Error => tracing::error!(
+            name: "log_level_changed", level_from, level_to, reverts_after_seconds,
+        ),
+        LogLevel::Critical => tracing::error!(
+            name: "log_level_changed",
+            critical = true,
+            level_from,
+            level_to,
+            reverts_after_seconds,
+        ),
+    }
+}
+
+fn tell_reverted(from: LogLevel, to: LogLevel) {
+    let (level_from, level_to) = (from.as_str(), to.as_str());
+    match from.min(to) {
+        LogLevel::Trace | LogLevel::Debug | LogLevel::Info => {
+            tracing::info!(name: "log_level_reverted", level_from, level_to);
+        }
+        LogLevel::Warning => tracing::warn!(name: "log_level_reverted", level_from, level_to),
+        // A way back is from another level, so the more detailed one is error at most.
+        LogLevel::Error | LogLevel::Critical => {
+            tracing::error!(name: "log_level_reverted", level_from, level_to);
+        }
+    }
+}
+
+fn row(origin: &Origin, from: LogLevel, to: LogLevel, for_seconds: Option<u32>) -> NewAudit {
+    let time = for_seconds.map(|seconds| format!(" for {seconds} s")).unwrap_or_default();
+    NewAudit {
+        at: Timestamp::now().as_second(),
+        actor: origin.caller.username.clone(),
+        client_ip: origin.client.to_string(),
+        action: "set_log_level",
+        reason: Some(format!("{} to {}{time}", from.as_str(), to.as_str())),
+        correlation_id: origin.correlation_id.clone(),
+        ..NewAudit::default()
+    }
+}
