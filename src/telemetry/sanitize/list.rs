@@ -13,6 +13,10 @@ const NAME_FIELDS: [&str; 7] = ["key", "name", "field", "option", "param", "para
 /// What the field beside it is called.
 const VALUE_FIELDS: [&str; 4] = ["value", "val", "v", "data"];
 
+/// What stands behind `password` in a list of the names of fields, and is no password.
+const FIELD_WORDS: [&str; 10] =
+    ["email", "host", "id", "login", "name", "port", "role", "timeout", "user", "username"];
+
 /// A word of a command is no longer.
 const MAX_WORD_BYTES: usize = 64;
 
@@ -53,7 +57,7 @@ impl Arguments {
         let is_secret = match self.before {
             Before::Other => false,
             Before::Option => !item.starts_with('-'),
-            Before::Name => is_last,
+            Before::Name => is_last && !FIELD_WORDS.contains(&item),
         };
         self.before = match item.starts_with('-') {
             _ if is_secret || !names_secret(item) => Before::Other,
@@ -88,10 +92,10 @@ pub(super) fn find(text: &str, key: &Key, class: Class) -> Option<Found> {
     let is_option = bytes[key.start] == b'-';
     match bytes.get(after) {
         Some(b':') => named_value(text, key, word, after + 1),
-        Some(b']' | b')') | None if !(is_option && word.starts_with('-')) => {
+        Some(b']' | b')') | None if !is_option && !FIELD_WORDS.contains(&word) => {
             found(text, start, end, Replacement::Mask, Rule::Argument)
         }
-        Some(b',') if is_option && !word.starts_with('-') => {
+        Some(b']' | b')' | b',') | None if is_option && !word.starts_with('-') => {
             found(text, start, end, Replacement::Mask, Rule::Argument)
         }
         _ => None,

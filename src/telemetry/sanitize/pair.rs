@@ -48,7 +48,10 @@ impl Pairs {
         let Some(class) = keys::classify(name) else {
             return parameter(text, &key, &place);
         };
-        if class.weak && !(place.assigned || key.quote.is_some()) {
+        let is_prose = !place.assigned && key.quote.is_none();
+        // A parser says so of what it reads, whatever that is.
+        let is_syntax = class.rule == Rule::Token && bytes[..key.start].ends_with(b"nexpected ");
+        if is_prose && (class.weak || is_syntax) {
             return None;
         }
         read_value(text, &key, class, &place)

@@ -25,6 +25,8 @@ const KEYWORDS: [&str; 16] = [
 #[derive(Default)]
 pub(super) struct Columns {
     searched: usize,
+    /// Before this, no bracket ends the values of a key.
+    unended: usize,
 }
 
 impl Columns {
@@ -47,7 +49,7 @@ impl Columns {
         let rest = bytes.get(closed + 1..).filter(|_| bytes[closed] == b')')?;
         let found = if rest.starts_with(b"=(") {
             let start = closed + 3;
-            (start, key_values_end(bytes, start))
+            (start, self.key_values_end(bytes, start))
         } else {
             let values = closed + 1 + spaces(rest);
             let open = values + "values".len();
@@ -60,15 +62,20 @@ impl Columns {
         };
         judge(text, found)
     }
-}
-
-/// Where the values of a key end: before the bracket that PostgreSQL writes on behind.
-fn key_values_end(bytes: &[u8], start: usize) -> usize {
-    let limit = line_end(&bytes[..bytes.len().min(start + MAX_VALUE_BYTES)], start);
-    let mut brackets = memchr::memchr_iter(b')', &bytes[start..limit]).map(|at| start + at);
-    let first = brackets.clone().next();
-    let goes_on = |at: &usize| AFTER_VALUES.iter().any(|words| bytes[at + 1..].starts_with(words));
-    brackets.find(goes_on).or(first).unwrap_or_else(|| line_end(bytes, start))
+    /// Where the values of a key end: before the bracket that PostgreSQL writes on behind.
+    fn key_values_end(&mut self, bytes: &[u8], start: usize) -> usize {
+        let limit = line_end(&bytes[..bytes.len().min(start + MAX_VALUE_BYTES)], start);
+        let from = start.max(self.unended).min(limit);
+        let mut brackets = memchr::memchr_iter(b')', &bytes[from..limit]).map(|at| from + at);
+        let goes_on =
+            |at: &usize| AFTER_VALUES.iter().any(|words| bytes[at + 1..].starts_with(words));
+        if let Some(end) = brackets.find(goes_on) {
+            return end;
+        }
+        self.unended = limit;
+        let first = memchr::memchr2(b')', b'\n', &bytes[start..]);
+        first.map_or(bytes.len(), |len| start + len)
+    }
 }
 
 /// Where the last of the tuples ends whose first one opens at `open`.

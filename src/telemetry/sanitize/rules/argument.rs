@@ -33,6 +33,7 @@ pub(super) const UNIT: Unit = Unit {
         r#"["--password","--user","bob"]"#,
         "['username', 'password', 'email', 'name']",
         r#"["username","password"]"#,
+        r#"["username","password","email"]"#,
         "get sshd action smtp password",
     ],
     ..NOTHING

@@ -23,6 +23,8 @@ pub(super) const UNIT: Unit = Unit {
         "max_tokens=5 tokens=7 prompt_tokens: 9",
         "token_type=bearer tokenizer=bpe",
         "std::token::parse",
+        "unexpected token: '}' at line 3",
+        "token bucket is full: 5 tokens",
     ],
     ..NOTHING
 };

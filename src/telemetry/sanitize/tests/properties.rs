@@ -289,7 +289,9 @@ proptest! {
     fn documents_as_text_and_as_values_are_told_the_same(document in json_document()) {
         let text = document.to_string();
         // The lines of a private key are read by other rules in a value.
-        prop_assume!(!text.contains("PRIVATE KEY"));
+        if text.contains("PRIVATE KEY") {
+            return Ok(());
+        }
         let clean = sanitize_for_logging(&text);
         let mut value = document;
         sanitize_json(&mut value);

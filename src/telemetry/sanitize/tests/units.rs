@@ -52,6 +52,8 @@ fn shown(text: &str) -> String {
             '\\' | '"' | '\'' => shown.push(letter),
             _ if letter == ' ' || letter.is_ascii_graphic() => shown.push(letter),
             '\n' => shown.push('⏎'),
+            // Fullwidth letters are seen as what they are.
+            '\u{ff01}'..='\u{ff5e}' => shown.push(letter),
             _ => shown.extend(letter.escape_unicode()),
         }
     }
@@ -92,9 +94,10 @@ fn sanitizer_documentation() {
         "# The sanitizer's rules\n\
          Made from `src/telemetry/sanitize/rules/` by `BANGUI_UPDATE_DOCS=1 cargo test --lib \
          sanitizer_documentation`; every example is a test. `⏎` is the end of a line, \
-         `\\u{{…}}` a character that is not seen. {RULE_COUNT} rules, each with a counter. A key \
-         is read without case, separators, colour codes and zero-width characters; endings such \
-         as `_hash`, `_length` or `_type` make it one that only tells about a secret.\n"
+         `\\u{{…}}` a character that is not seen or looks like another. \
+         {RULE_COUNT} rules, each with a counter. A key is read without case, separators, \
+         colour codes and zero-width characters; endings such as `_hash`, `_length` or \
+         `_type` make it one that only tells about a secret.\n"
     );
     for unit in &UNITS {
         section(unit, &mut page).unwrap();
