@@ -76,15 +76,17 @@ impl Arguments {
 /// What stands behind a quoted name of a secret and a comma.
 pub(super) fn find(text: &str, key: &Key, class: Class) -> Option<Found> {
     let bytes = text.as_bytes();
-    let (quote, backslashes) = key.quote.filter(|quote| key.opening == Some(*quote))?;
+    let (_, backslashes) = key.quote.filter(|quote| key.opening == Some(*quote))?;
     let comma = skip_space(bytes, key.end + backslashes + 1);
     if class.weak || bytes.get(comma) != Some(&b',') {
         return None;
     }
-    let next = skip_space(bytes, comma + 1);
-    if quote_at(bytes, next) != Some((quote, backslashes)) {
-        return None;
+    let mut next = skip_space(bytes, comma + 1);
+    // Python writes `b'x'`, and the other kind of quote around a text with one of these in it.
+    if matches!(bytes.get(next), Some(b'b' | b'u')) {
+        next += 1;
     }
+    let (quote, backslashes) = quote_at(bytes, next)?;
     let start = next + backslashes + 1;
     let end = quoted_end(bytes, start, quote, backslashes);
     let word = &text[start..end];
