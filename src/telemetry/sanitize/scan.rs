@@ -13,7 +13,7 @@ use super::fold;
 use super::rules::{Parser, UNITS};
 
 /// What the prefilter looks for, from all rules.
-static MARKS: [(&str, Parser); count_marks()] = {
+const MARKS: [(&str, Parser); count_marks()] = {
     let mut all = [("", Parser::Key); count_marks()];
     let (mut unit, mut filled) = (0, ESCAPES.len());
     let mut index = 0;
