@@ -75,6 +75,11 @@ fn sanitize_items(items: &mut Vec<Value>, depth: usize) {
                 mask(item, Rule::Argument);
             }
             Value::String(_) => sanitize_at(item, depth + 1),
+            Value::Number(number) => {
+                if arguments.is_secret(&number.to_string(), index + 1 == count) {
+                    mask(item, Rule::Argument);
+                }
+            }
             _ => {
                 arguments.skip();
                 sanitize_at(item, depth + 1);
@@ -185,13 +190,16 @@ impl Document<'_> {
             let start = at;
             at = self.read(start);
             let next = skip_space(bytes, at);
-            if bytes[start] == b'"' {
-                let item = decoded(&self.text[start + 1..at - 1]).into_owned();
-                if arguments.is_secret(&item, bytes.get(next) == Some(&b']')) {
-                    self.mask(start, Rule::Argument);
+            let item = match bytes[start] {
+                b'"' => decoded(&self.text[start + 1..at - 1]),
+                b'-' | b'0'..=b'9' => Cow::Borrowed(&self.text[start..at]),
+                _ => {
+                    arguments.skip();
+                    Cow::Borrowed("")
                 }
-            } else {
-                arguments.skip();
+            };
+            if arguments.is_secret(&item, bytes.get(next) == Some(&b']')) {
+                self.mask(start, Rule::Argument);
             }
             at = skip_comma(bytes, next);
         }

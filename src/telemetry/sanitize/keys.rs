@@ -10,6 +10,31 @@ use super::{fold, scan};
 /// Longer keys are judged by their end, where the noun is.
 const MAX_KEY_BYTES: usize = 256;
 
+/// The stems of all rules: they make a key secret wherever they stand in it.
+static STEMS: [(&str, Rule); count_stems()] = {
+    let mut all = [("", Rule::Field); count_stems()];
+    let (mut unit, mut filled) = (0, 0);
+    while unit < UNITS.len() {
+        let mut index = 0;
+        while index < UNITS[unit].stems.len() {
+            all[filled] = (UNITS[unit].stems[index], UNITS[unit].rule);
+            filled += 1;
+            index += 1;
+        }
+        unit += 1;
+    }
+    all
+};
+
+const fn count_stems() -> usize {
+    let (mut unit, mut count) = (0, 0);
+    while unit < UNITS.len() {
+        count += UNITS[unit].stems.len();
+        unit += 1;
+    }
+    count
+}
+
 /// Endings after a stem that tell about a secret without telling it.
 const SAFE_ENDINGS: [&str; 81] = [
     "age",
@@ -159,10 +184,8 @@ impl Folded {
         let bytes = self.text.as_bytes();
         let stem_at = |start: usize| {
             let rest = &bytes[start..];
-            UNITS.iter().find_map(|unit| {
-                let stem = unit.stems.iter().find(|stem| rest.starts_with(stem.as_bytes()))?;
-                Some((start + stem.len(), unit.rule))
-            })
+            let (stem, rule) = STEMS.iter().find(|(stem, _)| rest.starts_with(stem.as_bytes()))?;
+            Some((start + stem.len(), *rule))
         };
         (0..bytes.len()).filter_map(stem_at).max_by_key(|(end, _)| *end)
     }

@@ -49,16 +49,56 @@ fn is_body(line: &str) -> bool {
     line.bytes().all(part) || HEADERS.iter().any(|header| line.starts_with(header))
 }
 
-/// Sanitizes a text line by line and remembers whether it is within a private key.
+/// Sanitizes a text line by line and remembers whether it is within a private key, or within a
+/// block of YAML whose key names a secret.
 #[derive(Debug, Default)]
 pub struct LineSanitizer {
     key: KeyLines,
+    block: Option<Block>,
+}
+
+/// A block of YAML: it goes on while its lines are indented further than its key.
+#[derive(Debug)]
+struct Block {
+    indent: usize,
+    left: usize,
+}
+
+impl Block {
+    /// The block that a line opens.
+    fn opened_by(line: &str) -> Option<Self> {
+        let is_sign = |word: &str| matches!(word, "|" | ">" | "|-" | ">-" | "|+" | ">+");
+        let key = line.trim_end();
+        is_sign(key.rsplit([' ', ':']).next()?).then_some(())?;
+        let indent = indent_of(line);
+        // The parser of blocks decides: it is asked with a line that would belong to one.
+        let probe = format!("{key}\n{}x", " ".repeat(indent + 8));
+        let is_secret = matches!(sanitize_for_logging(&probe), Cow::Owned(_));
+        is_secret.then_some(Self { indent, left: MAX_KEY_LINES })
+    }
+
+    fn goes_on(&mut self, line: &str) -> bool {
+        self.left = self.left.saturating_sub(1);
+        self.left > 0 && (line.trim().is_empty() || indent_of(line) > self.indent)
+    }
+}
+
+fn indent_of(line: &str) -> usize {
+    line.len() - line.trim_start_matches([' ', '\t']).len()
 }
 
 impl LineSanitizer {
     /// The line without its secrets; `None` if it is but a part of a private key whose header was
     /// on a line above.
     pub fn line<'a>(&mut self, line: &'a str) -> Option<Cow<'a, str>> {
+        if let Some(block) = &mut self.block {
+            if block.goes_on(line) {
+                let content = if line.trim().is_empty() { "" } else { MASK };
+                return Some(Cow::Owned(format!("{}{content}", &line[..indent_of(line)])));
+            }
+            self.block = None;
+        }
+        self.block = Block::opened_by(line);
         let left = self.key.left;
         if self.key.belongs(line) {
             return None;

@@ -76,15 +76,20 @@ impl Arguments {
 /// What stands behind a quoted name of a secret and a comma.
 pub(super) fn find(text: &str, key: &Key, class: Class) -> Option<Found> {
     let bytes = text.as_bytes();
-    let (quote, backslashes) = key.quote.filter(|quote| key.opening == Some(*quote))?;
+    let (_, backslashes) = key.quote.filter(|quote| key.opening == Some(*quote))?;
     let comma = skip_space(bytes, key.end + backslashes + 1);
-    if class.weak || bytes.get(comma) != Some(&b',') {
+    if class.weak {
         return None;
     }
-    let next = skip_space(bytes, comma + 1);
-    if quote_at(bytes, next) != Some((quote, backslashes)) {
-        return None;
+    if bytes.get(comma) != Some(&b',') {
+        return attribute_value(text, key, comma);
     }
+    let mut next = skip_space(bytes, comma + 1);
+    // Python writes `b'x'`, and the other kind of quote around a text with one of these in it.
+    if matches!(bytes.get(next), Some(b'b' | b'u')) {
+        next += 1;
+    }
+    let (quote, backslashes) = quote_at(bytes, next)?;
     let start = next + backslashes + 1;
     let end = quoted_end(bytes, start, quote, backslashes);
     let word = &text[start..end];
@@ -100,6 +105,18 @@ pub(super) fn find(text: &str, key: &Key, class: Class) -> Option<Found> {
         }
         _ => None,
     }
+}
+
+/// `<add key="password" value="x"/>`: an attribute of XML at `at`.
+fn attribute_value(text: &str, key: &Key, at: usize) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let (_, backslashes) = key.opening?;
+    let is_attribute = bytes[..key.start - backslashes - 1].ends_with(b"=");
+    let rest = text[at..].strip_prefix("value=").filter(|_| is_attribute)?;
+    let (quote, backslashes) = quote_at(rest.as_bytes(), 0)?;
+    let start = text.len() - rest.len() + backslashes + 1;
+    let end = quoted_end(bytes, start, quote, backslashes);
+    found(text, start, end, Replacement::Mask, Rule::NamedPair)
 }
 
 /// `'name': 'password', 'value': 'x'`: what `after` the colon stands.

@@ -100,10 +100,13 @@ const fn table(only_keys: bool) -> Table {
 }
 
 /// The first place at or after `from` where a mark is: found without vectors.
+#[inline]
 fn find_by(table: &Table, text: &[u8], from: usize) -> Option<(usize, usize)> {
+    let [first, second, third] = table;
     for (at, window) in text.get(from..)?.windows(3).enumerate() {
-        let [first, second, third] = [0, 1, 2].map(|it| table[it][usize::from(window[it])]);
-        let mut candidates = first & second & third;
+        let &[one, two, three] = window else { break };
+        let mut candidates =
+            first[usize::from(one)] & second[usize::from(two)] & third[usize::from(three)];
         while candidates != 0 {
             let number = candidates.trailing_zeros() as usize;
             let mut marks = (number..MARKS.len()).step_by(32);

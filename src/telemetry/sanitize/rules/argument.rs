@@ -20,6 +20,12 @@ pub(super) const UNIT: Unit = Unit {
             r#"["set","sshd","action","smtp","password","x"]"#,
             r#"["set","sshd","action","smtp","password","***"]"#,
         ),
+        (
+            "['set', 'sshd', 'action', 'smtp', 'password', \"it's\"]",
+            "['set', 'sshd', 'action', 'smtp', 'password', \"***\"]",
+        ),
+        ("(b'password', b'x')", "(b'password', b'***')"),
+        (r#"["smtp","password",12345]"#, r#"["smtp","password","***"]"#),
         ("['password','x']", "['password','***']"),
         (r#"["--password","x","-h","db"]"#, r#"["--password","***","-h","db"]"#),
         ("('--api-key', 'x', '-v')", "('--api-key', '***', '-v')"),

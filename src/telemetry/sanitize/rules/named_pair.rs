@@ -7,6 +7,7 @@ pub(super) const UNIT: Unit = Unit {
     name: "named_pair",
     summary: "The value of an object whose `key` or `name` names a secret.",
     redacted: &[
+        (r#"<add key="password" value="x y"/>"#, r#"<add key="password" value="***"/>"#),
         (r#"{"key":"password","value":"x"}"#, r#"{"key":"password","value":"***"}"#),
         (r#"{"value":"x","name":"api_key"}"#, r#"{"value":"***","name":"api_key"}"#),
         (r#"[{"key":"token","value":{"stringValue":"x"}}]"#, r#"[{"key":"token","value":"***"}]"#),

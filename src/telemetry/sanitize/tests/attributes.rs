@@ -107,3 +107,12 @@ fn what_is_no_line_of_a_key_ends_it() {
     let shown = (0..5_000).filter(|_| lines.line("abc").is_some()).count();
     assert!(shown > 3_000, "a key that never ends is bounded");
 }
+
+#[test]
+fn a_block_of_yaml_goes_line_by_line() {
+    let mut lines = LineSanitizer::default();
+    let texts = ["a:", "  password: |", "    x1", "", "    y z", "  user: |", "    bob", "> b"];
+    let clean: Vec<_> = texts.iter().filter_map(|line| lines.line(line)).collect();
+    let expected = ["a:", "  password: |", "    ***", "", "    ***", "  user: |", "    bob", "> b"];
+    assert_eq!(clean, expected);
+}

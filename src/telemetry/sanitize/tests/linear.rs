@@ -9,7 +9,7 @@ const LARGE_BYTES: usize = 128 << 10;
 const HUGE_BYTES: usize = 1 << 20;
 
 /// More than ten times of what a linear pass takes, without optimisation, on a busy machine.
-const LARGE_LIMIT: Duration = Duration::from_secs(1);
+const LARGE_LIMIT: Duration = Duration::from_secs(2);
 const HUGE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Text that each parser has to read on from, again and again.
