@@ -29,16 +29,20 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The Rust files of `src/` with their texts; whole-line comments are left out.
+/// The Rust files of `src/` with their texts, but for tests, whose events are nobody's business;
+/// whole-line comments are left out.
 fn rust_sources() -> Vec<(String, String)> {
     let mut folders = vec![root().join("src")];
     let mut paths: Vec<PathBuf> = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_test = ["tests", "tests.rs"].contains(&&*name) || name.ends_with("_tests.rs");
             match path.is_dir() {
+                _ if is_test => {}
                 true => folders.push(path),
-                false if path.extension().is_some_and(|it| it == "rs") => paths.push(path),
+                false if name.ends_with(".rs") => paths.push(path),
                 false => {}
             }
         }
@@ -131,13 +135,30 @@ fn arguments_of(text: &str) -> Vec<&str> {
     arguments
 }
 
-/// The values of one key in a file of the registry, with their lines.
-fn declared(path: &str, key: &str) -> Places {
+/// The lines of the registry's files of one kind (`events.yaml`, `events_*.yaml`), with their
+/// places.
+fn registry(kind: &str) -> Vec<(String, String)> {
+    let folder = fs::read_dir(root().join("telemetry")).into_iter().flatten().flatten();
+    let mut files: Vec<_> =
+        folder.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    files.sort();
+    files.retain(|file| file.split(['_', '.']).next() == Some(kind));
+    let lines = |file: String| {
+        let path = format!("telemetry/{file}");
+        let numbered = |(index, line): (usize, &str)| {
+            (format!("{path}:{}", index + 1), line.trim_start().to_owned())
+        };
+        read(&path).lines().enumerate().map(numbered).collect::<Vec<_>>()
+    };
+    files.into_iter().flat_map(lines).collect()
+}
+
+/// The values of one key in the registry's files of one kind, with their places.
+fn declared(kind: &str, key: &str) -> Places {
     let mut places = Places::new();
-    for (index, line) in read(path).lines().enumerate() {
-        let line = line.trim_start().trim_start_matches("- ");
+    for (place, line) in registry(kind) {
+        let line = line.trim_start_matches("- ");
         if let Some(value) = line.strip_prefix(key).and_then(|rest| rest.strip_prefix(": ")) {
-            let place = format!("{path}:{}", index + 1);
             places.entry(value.trim_matches('"').to_owned()).or_default().push(place);
         }
     }
@@ -214,7 +235,7 @@ fn is_name_byte(byte: u8) -> bool {
 #[test]
 fn every_event_is_declared_and_every_declaration_is_emitted() {
     let emitted = emitted_events();
-    let declared = declared("telemetry/events.yaml", "name");
+    let declared = declared("events", "name");
     assert!(emitted.len() > 20, "the search for events finds too little: {emitted:?}");
     assert_none("emitted but not declared:", &only_in(&emitted, &names(&declared)));
     let mut known = names(&emitted);
@@ -230,15 +251,15 @@ fn every_event_is_declared_and_every_declaration_is_emitted() {
 
 #[test]
 fn the_id_of_an_event_is_its_name_and_its_annotations_are_whole() {
-    let names = names(&declared("telemetry/events.yaml", "name"));
-    let ids: BTreeSet<_> = declared("telemetry/events.yaml", "id")
+    let names = names(&declared("events", "name"));
+    let ids: BTreeSet<_> = declared("events", "id")
         .into_keys()
         .map(|id| id.trim_start_matches("event.").to_owned())
         .collect();
     assert_eq!(ids, names);
-    let count = |key| declared("telemetry/events.yaml", key).values().flatten().count();
+    let count = |key| declared("events", key).values().flatten().count();
     assert_eq!((count("level"), count("stdout_only")), (names.len(), names.len()));
-    let levels = declared("telemetry/events.yaml", "level");
+    let levels = declared("events", "level");
     let known = ["debug", "info", "warning", "error", "critical"].map(str::to_owned);
     assert_none("no level of ours:", &only_in(&levels, &known.into()));
 }
@@ -246,12 +267,11 @@ fn the_id_of_an_event_is_its_name_and_its_annotations_are_whole() {
 #[test]
 fn every_field_of_an_event_is_declared_with_it() {
     let mut declared: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut event = "";
-    let text = read("telemetry/events.yaml");
-    for line in text.lines().map(str::trim_start) {
-        event = line.strip_prefix("name: ").unwrap_or(event);
+    let mut event = String::new();
+    for (_, line) in registry("events") {
+        event = line.strip_prefix("name: ").map_or(event, str::to_owned);
         if let Some(field) = line.strip_prefix("- ref: ") {
-            declared.entry(event.to_owned()).or_default().insert(field.to_owned());
+            declared.entry(event.clone()).or_default().insert(field.to_owned());
         }
     }
     let nothing = BTreeSet::new();
@@ -284,7 +304,7 @@ fn every_span_is_declared() {
     for (path, text) in rust_sources() {
         add_literals(&mut opened, &path, &text, "_span!(", "\"");
     }
-    let ids = declared("telemetry/spans.yaml", "id");
+    let ids = declared("spans", "id");
     let declared: BTreeSet<_> =
         ids.keys().map(|id| id.trim_start_matches("span.").to_owned()).collect();
     assert_none("opened but not declared:", &only_in(&opened, &declared));
@@ -293,10 +313,10 @@ fn every_span_is_declared() {
 
 #[test]
 fn every_attribute_is_declared_once() {
-    let ids = declared("telemetry/attributes.yaml", "id");
+    let ids = declared("attributes", "id");
     let known = names(&ids);
     for file in ["events", "metrics", "spans"] {
-        let refs = declared(&format!("telemetry/{file}.yaml"), "ref");
+        let refs = declared(file, "ref");
         assert_none("used but not declared:", &only_in(&refs, &known));
     }
     let used = used_attributes();
@@ -311,7 +331,7 @@ fn every_attribute_is_declared_once() {
 fn no_field_is_named_after_a_secret() {
     let mut used = used_attributes();
     used.extend(event_fields().into_values().flatten());
-    used.extend(declared("telemetry/attributes.yaml", "id"));
+    used.extend(declared("attributes", "id"));
     assert!(used.len() > 40, "the search for fields finds too little: {used:?}");
     used.retain(|name, _| bangui::telemetry::sanitize::is_secret_key(name));
     assert_none("named after a secret:", &only_in(&used, &BTreeSet::new()));
@@ -319,12 +339,11 @@ fn no_field_is_named_after_a_secret() {
 
 #[test]
 fn what_is_declared_is_documented() {
-    for (registry, key, document) in [
-        ("telemetry/events.yaml", "name", "docs/LOGGING.md"),
-        ("telemetry/metrics.yaml", "metric_name", "docs/METRICS.md"),
-    ] {
+    for (kind, key, document) in
+        [("events", "name", "docs/LOGGING.md"), ("metrics", "metric_name", "docs/METRICS.md")]
+    {
         let text = read(document);
-        let declared = declared(registry, key);
+        let declared = declared(kind, key);
         let missing = declared.iter().filter(|(name, _)| !text.contains(&format!("`{name}`")));
         let findings: Vec<_> =
             missing.map(|(name, places)| format!("{}: {name}", places.join(", "))).collect();

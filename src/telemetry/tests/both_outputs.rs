@@ -17,10 +17,14 @@ struct Declared {
     fields: Vec<String>,
 }
 
-/// The events of `telemetry/events.yaml`, read line by line, since it is plain.
+/// The events of the registry, read line by line, since its files are plain.
 fn declared() -> Vec<Declared> {
     let mut events: Vec<Declared> = Vec::new();
-    for line in include_str!("../../../telemetry/events.yaml").lines().map(str::trim_start) {
+    let files = [
+        include_str!("../../../telemetry/events.yaml"),
+        include_str!("../../../telemetry/events_telemetry.yaml"),
+    ];
+    for line in files.iter().flat_map(|file| file.lines()).map(str::trim_start) {
         if let Some(name) = line.strip_prefix("name: ") {
             let (name, level) = (name.to_owned(), String::new());
             events.push(Declared { name, level, fields: Vec::new() });
