@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{ClientIpLogging, LogLevel, Scope, Settings};
+use super::{ClientIpLogging, LogLevel, Sampler, Scope, Settings};
 
 impl Display for Settings {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -16,6 +16,7 @@ impl Display for Settings {
             Some(Scope::Write) => "write",
             Some(Scope::Read) | None => "read",
         };
+        let buffer = &self.export.log_buffer;
         let lines = [
             ("BANGUI_LISTEN", self.listen.to_string()),
             ("BANGUI_TRUSTED_PROXIES", self.trusted_proxies.to_string()),
@@ -36,6 +37,10 @@ impl Display for Settings {
             ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocol(self.export.traces)),
             ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", protocol(self.export.metrics)),
             ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", protocol(self.export.logs)),
+            ("OTEL_TRACES_SAMPLER", self.export.sampler.to_string()),
+            ("OTEL_BLRP_SCHEDULE_DELAY", buffer.delay.as_millis().to_string()),
+            ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", buffer.batch_records.to_string()),
+            ("BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE", buffer.buffer_records.to_string()),
         ];
         lines.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))
     }
@@ -51,6 +56,21 @@ impl LogLevel {
             Self::Warning => "warning",
             Self::Error => "error",
             Self::Critical => "critical",
+        }
+    }
+}
+
+impl Display for Sampler {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::AlwaysOn => f.write_str("always_on"),
+            Self::AlwaysOff => f.write_str("always_off"),
+            Self::Ratio(share) => write!(f, "traceidratio (OTEL_TRACES_SAMPLER_ARG={share})"),
+            Self::ParentAlwaysOn => f.write_str("parentbased_always_on"),
+            Self::ParentAlwaysOff => f.write_str("parentbased_always_off"),
+            Self::ParentRatio(share) => {
+                write!(f, "parentbased_traceidratio (OTEL_TRACES_SAMPLER_ARG={share})")
+            }
         }
     }
 }

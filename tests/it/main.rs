@@ -16,6 +16,7 @@ mod events;
 mod fail2ban;
 mod fail2ban_outages;
 mod outbox;
+mod own_process;
 mod process;
 mod quiet;
 mod secrets;

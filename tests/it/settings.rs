@@ -36,6 +36,28 @@ fn the_level_is_changed_audited_and_told() {
 }
 
 #[test]
+fn a_changed_level_is_in_force_at_once() {
+    let bangui = Bangui::builder().start();
+    let admin = bangui.admin();
+    let opened = || bangui.events("auth_session_opened").len();
+    admin.put(PATH, &json!({ "level": "debug" })).expect(200);
+    bangui.admin();
+    bangui.wait_for_event("auth_session_opened");
+    admin.put(PATH, &json!({ "level": "warning" })).expect(200);
+    let before = opened();
+    bangui.admin();
+    let stranger = bangui.stranger().get("/api/audit");
+    let id = stranger.correlation_id();
+    let cookie = bangui.stranger().with("authorization", "Bearer no-such-token");
+    cookie.get("/api/audit").expect_problem(401);
+    // A warning still comes, and nothing below it has come before.
+    bangui.wait_for_event("auth_token_validation_failed");
+    assert_eq!(opened(), before);
+    let is_told = bangui.log().iter().any(|line| line["correlation_id"] == id);
+    assert!(!is_told, "an access line although the level is warning");
+}
+
+#[test]
 fn the_configured_level_comes_back_after_its_time() {
     let bangui = Bangui::builder().start();
     let admin = bangui.admin();

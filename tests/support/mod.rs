@@ -20,7 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-pub(crate) use bangui::{Bangui, Builder, PASSWORD};
+pub(crate) use bangui::{Bangui, Builder, PASSWORD, parse};
 pub(crate) use client::{Answer, Answers, Client};
 pub(crate) use fail2ban::Fail2ban;
 pub(crate) use fake_socket::FakeSocket;
