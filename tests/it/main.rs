@@ -11,6 +11,7 @@ mod support;
 
 mod api;
 mod client_address;
+mod delivery;
 mod events;
 mod fail2ban;
 mod fail2ban_outages;

@@ -8,19 +8,13 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Bangui, Client, Fail2ban, OtlpReceiver, SOON, assert_same, eventually, expect, free_port,
-    heavy, line_of_otlp, throughout,
+    heavy, is_stdout_only, line_of_otlp, throughout,
 };
 
 /// Quiet for so long means that nothing feeds itself: exports are every 200 ms.
 const SILENCE: Duration = Duration::from_secs(3);
 /// For some seconds after its start, the watch asks fail2ban for lists, each of which is a trace.
 const SETTLED: Duration = Duration::from_secs(30);
-
-/// Lines that describe the export itself stay on stdout.
-fn is_stdout_only(line: &Value) -> bool {
-    let logger = line["logger_name"].as_str().unwrap();
-    logger == "app.telemetry.export" || logger.starts_with("opentelemetry")
-}
 
 /// Requests that make lines of every kind.
 fn some_traffic(bangui: &Bangui) -> Client {

@@ -2,9 +2,11 @@
 
 mod bangui;
 mod client;
+mod collector;
 mod command;
 pub(crate) mod fail2ban;
 mod fake_socket;
+mod gate;
 mod lines;
 mod otlp;
 mod otlp_server;
@@ -22,12 +24,14 @@ use std::time::{Duration, Instant};
 
 pub(crate) use bangui::{Bangui, Builder, PASSWORD};
 pub(crate) use client::{Answer, Client};
+pub(crate) use collector::Collector;
 pub(crate) use fail2ban::Fail2ban;
 pub(crate) use fake_socket::FakeSocket;
+pub(crate) use gate::Gate;
 pub(crate) use lines::Lines;
 pub(crate) use otlp::OtlpReceiver;
 pub(crate) use process::Process;
-pub(crate) use record::{assert_same, hex, line_of_otlp, line_of_otlp_json};
+pub(crate) use record::{assert_same, hex, is_stdout_only, line_of_otlp, line_of_otlp_json};
 pub(crate) use sse::Events;
 pub(crate) use stack::Stack;
 
