@@ -19,6 +19,7 @@ mod outbox;
 mod process;
 mod secrets;
 mod sign_in;
+mod stdout;
 mod story;
 mod telemetry;
 mod trace_context;
