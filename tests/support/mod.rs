@@ -76,6 +76,23 @@ pub(crate) fn throughout(
     }
 }
 
+/// Waits until a count has not grown for a while; something that feeds itself is never silent.
+pub(crate) fn wait_for_silence(what: &str, count: impl Fn() -> usize) {
+    // Tests let exports happen every 200 ms.
+    const SILENCE: Duration = Duration::from_secs(3);
+    // For some seconds after its start, the watch asks fail2ban for lists, each of which is a
+    // trace.
+    const SETTLED: Duration = Duration::from_secs(30);
+    let mut last = (count(), Instant::now());
+    eventually(SETTLED, &format!("an end of {what}"), || {
+        let now = count();
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        expect(last.1.elapsed() >= SILENCE, format!("{now} and growing"))
+    });
+}
+
 /// `Ok` when the condition holds, with words for when it does not.
 pub(crate) fn expect(condition: bool, why: impl Into<String>) -> Result<(), String> {
     if condition { Ok(()) } else { Err(why.into()) }
