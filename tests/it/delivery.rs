@@ -13,10 +13,11 @@ use crate::support::{
     heavy, is_stdout_only, throughout,
 };
 
-/// How often the collector is killed, and how long it is away and back each time.
-const KILLS: usize = 3;
+/// How often the collector is killed.
+const KILLS: usize = 4;
+/// How long it is there at first, and away each time.
+const FIRST: Duration = Duration::from_millis(1000);
 const AWAY: Duration = Duration::from_millis(2000);
-const BACK: Duration = Duration::from_millis(1500);
 /// More requests at once than cores, so that lines of several threads mix.
 const CALLERS: usize = 3;
 /// How many records the service sends at once.
@@ -105,13 +106,12 @@ fn compare(lines: &[Value], batches: &[Vec<Value>]) -> Figures {
     figures
 }
 
-/// Waits until the service has sent all that waited, which shows in a batch that is not full.
-fn wait_until_drained(bangui: &Bangui, already_sent: usize) {
-    eventually(SOON, "a batch that is not full", || {
+/// Waits until the service has sent a batch of a size that fits, beside those known before.
+fn wait_for_batch(bangui: &Bangui, known: usize, what: &str, fits: impl Fn(u64) -> bool) {
+    eventually(SOON, what, || {
         let sent = bangui.events("external_log_batch_sent");
-        let new = sent.get(already_sent..).unwrap_or_default();
-        let is_drained = new.iter().any(|line| line["batch_size"].as_u64() < Some(BATCH_RECORDS));
-        expect(is_drained, format!("{new:?}"))
+        let mut new = sent.iter().skip(known).map(|line| line["batch_size"].as_u64().unwrap());
+        expect(new.any(&fits), format!("{} batches, {known} of them before", sent.len()))
     });
 }
 
@@ -133,14 +133,18 @@ fn every_line_arrives_although_the_collector_is_killed_again_and_again() {
             .map(|caller| scope.spawn(move || call_always(bangui, admin, caller, is_enough)))
             .collect();
         let goes_on = |time| throughout(time, "load", || Ok(()));
+        goes_on(FIRST);
+        let mut known = 0;
         for _ in 0..KILLS {
-            goes_on(BACK);
+            // From the second time on in the midst of sending what has waited.
             collector.kill();
             goes_on(AWAY);
-            let already_sent = bangui.events("external_log_batch_sent").len();
+            known = bangui.events("external_log_batch_sent").len();
             collector.run();
-            wait_until_drained(bangui, already_sent);
+            wait_for_batch(bangui, known, "a batch", |_| true);
         }
+        // When all that waited is sent, a batch is not full.
+        wait_for_batch(bangui, known, "a small batch", |size| size < BATCH_RECORDS);
         is_enough.store(true, Ordering::Relaxed);
         callers.into_iter().map(|caller| caller.join().unwrap()).sum()
     });
