@@ -146,6 +146,7 @@ impl Telemetry {
     /// last the lines, which tell what was lost on the way.
     pub fn shutdown(self) {
         self.repeats.tell_all();
+        self.outputs.tell_dropped(STDOUT_TIMEOUT);
         // A failure was already told when its export failed.
         let _ = self.traces.shutdown_with_timeout(FLUSH_TIMEOUT);
         if let Some(delivery) = &self.delivery {

@@ -53,6 +53,12 @@ impl Outputs {
         }
     }
 
+    /// Tells how many lines stdout has not got, those included that it does not get in time.
+    pub(super) fn tell_dropped(&self, limit: Duration) {
+        self.stdout.flush(limit);
+        self.stdout.tell_dropped();
+    }
+
     /// Waits until stdout has what was written so far, or until the time is over.
     pub(super) fn flush(&self, limit: Duration) {
         self.stdout.flush(limit);

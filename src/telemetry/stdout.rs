@@ -95,6 +95,7 @@ impl Stdout {
         if waiting.lines.len() + head.len() + tail.len() > WAITING_MAX_BYTES {
             waiting.dropped += 1;
             drop(waiting);
+            counts::stdout_dropped(1);
             receipt::answer(receipt, false);
             return seq;
         }
@@ -120,6 +121,13 @@ impl Stdout {
     /// The first half of this process's uids.
     pub(super) fn instance(&self) -> u64 {
         self.shared.instance
+    }
+
+    /// Tells how many lines were dropped since that was told last, for who cannot wait until it
+    /// is time.
+    pub(super) fn tell_dropped(&self) {
+        let dropped = std::mem::take(&mut self.shared.lock().dropped);
+        tell_dropped(dropped);
     }
 
     /// Waits until everything is written that was added before, or until the time is over.
@@ -170,7 +178,9 @@ impl Shared {
             waiting = wait(&self.added, waiting, left);
         }
         waiting.is_urgent = false;
+        let is_time = Instant::now() >= tell_at;
         Taken {
+            dropped: if is_time { std::mem::take(&mut waiting.dropped) } else { 0 },
             lines: std::mem::replace(&mut waiting.lines, empty),
             count: std::mem::take(&mut waiting.count),
             last: waiting.seq,
@@ -178,18 +188,16 @@ impl Shared {
         }
     }
 
-    /// Notes what became of the lines that were taken; tells how many are to be told of as
-    /// dropped, if it is time for that.
-    fn finish(&self, count: u64, last: u64, is_written: bool, is_time: bool) -> u64 {
+    /// Notes what became of the lines that were taken.
+    fn finish(&self, count: u64, last: u64, is_written: bool) {
         let mut waiting = self.lock();
         waiting.done = waiting.done.max(last);
         if !is_written {
             waiting.dropped += count;
+            counts::stdout_dropped(count);
         }
-        let dropped = if is_time { std::mem::take(&mut waiting.dropped) } else { 0 };
         drop(waiting);
         self.written.notify_all();
-        dropped
     }
 }
 
@@ -199,7 +207,16 @@ struct Taken {
     count: u64,
     /// The number of the last line.
     last: u64,
+    /// How many lines are to be told of as dropped.
+    dropped: u64,
     receipts: Vec<receipt::Pending>,
+}
+
+/// If stdout is closed for good, the other output still tells it.
+fn tell_dropped(dropped: u64) {
+    if dropped > 0 {
+        tracing::warn!(name: "log_stdout_lines_dropped", dropped);
+    }
 }
 
 fn wait<'a>(
@@ -219,7 +236,13 @@ fn write_always(shared: &Shared, mut out: File) {
     let mut tell_at = Instant::now();
     let mut empty = Vec::with_capacity(WRITE_BYTES);
     loop {
-        let Taken { mut lines, count, last, receipts } = shared.take(empty, tell_at);
+        let Taken { mut lines, count, last, dropped, receipts } = shared.take(empty, tell_at);
+        if dropped > 0 {
+            // Told before the lines are written: right after they were taken, there is room for
+            // one more, and nowhere else is that certain.
+            tell_at = Instant::now() + TELL_INTERVAL;
+            tell_dropped(dropped);
+        }
         let is_written = write_all(&mut out, &lines).is_ok();
         for receipt in receipts {
             receipt::answer(Some(receipt), is_written);
@@ -227,13 +250,7 @@ fn write_always(shared: &Shared, mut out: File) {
         lines.clear();
         lines.shrink_to(2 * WRITE_BYTES);
         empty = lines;
-        let dropped = shared.finish(count, last, is_written, Instant::now() >= tell_at);
-        if dropped > 0 {
-            tell_at = Instant::now() + TELL_INTERVAL;
-            counts::stdout_dropped(dropped);
-            // If stdout is closed for good, the other output still tells it.
-            tracing::warn!(name: "log_stdout_lines_dropped", dropped);
-        }
+        shared.finish(count, last, is_written);
     }
 }
 
@@ -313,6 +330,27 @@ mod tests {
         assert_eq!(seq(&kept[0]), 1);
         stdout.push((b"{\"a\":1", b"}\n"), None, true, None);
         assert_eq!(seq(&lines.next().unwrap()), LINES + 1);
+    }
+
+    #[test]
+    fn drops_are_told_when_there_is_room_for_it() {
+        let shared = Arc::new(Shared {
+            waiting: Mutex::default(),
+            added: Condvar::new(),
+            written: Condvar::new(),
+            instance: 0xab,
+        });
+        let stdout = Stdout { shared: shared.clone() };
+        while shared.lock().dropped == 0 {
+            stdout.push((b"{\"a\":1", b"}\n"), None, true, None);
+        }
+        let now = Instant::now();
+        let taken = shared.take(Vec::new(), now + TELL_INTERVAL);
+        assert_eq!((taken.dropped, shared.lock().dropped), (0, 1), "it is not time yet");
+        stdout.push((b"{\"a\":1", b"}\n"), None, true, None);
+        let taken = shared.take(Vec::new(), now);
+        assert_eq!((taken.dropped, shared.lock().dropped), (1, 0));
+        assert!(shared.lock().lines.is_empty(), "no room for the line that tells it");
     }
 
     #[test]

@@ -8,19 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Bangui, Client, Fail2ban, OtlpReceiver, SOON, assert_same, eventually, expect, free_port,
-    heavy, line_of_otlp, throughout,
+    heavy, is_stdout_only, line_of_otlp, throughout, wait_for_silence,
 };
-
-/// Quiet for so long means that nothing feeds itself: exports are every 200 ms.
-const SILENCE: Duration = Duration::from_secs(3);
-/// For some seconds after its start, the watch asks fail2ban for lists, each of which is a trace.
-const SETTLED: Duration = Duration::from_secs(30);
-
-/// Lines that describe the export itself stay on stdout.
-fn is_stdout_only(line: &Value) -> bool {
-    let logger = line["logger_name"].as_str().unwrap();
-    logger == "app.telemetry.export" || logger.starts_with("opentelemetry")
-}
 
 /// Requests that make lines of every kind.
 fn some_traffic(bangui: &Bangui) -> Client {
@@ -107,18 +96,6 @@ fn a_spans_numbers_are_numbers() {
     assert_eq!(value, Some(&Any::IntValue(401)), "{key} of a span");
 }
 
-/// Waits until nothing has arrived for a while; something that feeds itself is never silent.
-fn wait_for_silence(receiver: &OtlpReceiver, count: impl Fn(&OtlpReceiver) -> usize) {
-    let mut last = (count(receiver), Instant::now());
-    eventually(SETTLED, "silence", || {
-        let now = count(receiver);
-        if now != last.0 {
-            last = (now, Instant::now());
-        }
-        expect(last.1.elapsed() >= SILENCE, format!("{now} and growing"))
-    });
-}
-
 fn idle(level: &str, receiver: &OtlpReceiver) -> (Fail2ban, Bangui) {
     let fail2ban = Fail2ban::start();
     let bangui = Bangui::builder()
@@ -137,7 +114,7 @@ fn idle(level: &str, receiver: &OtlpReceiver) -> (Fail2ban, Bangui) {
 fn an_idle_service_falls_silent_but_for_its_metrics() {
     let receiver = OtlpReceiver::start();
     let running = idle("info", &receiver);
-    wait_for_silence(&receiver, |receiver| receiver.spans().len() + receiver.logs().len());
+    wait_for_silence("spans and logs", || receiver.spans().len() + receiver.logs().len());
     let before = receiver.metrics().len();
     eventually(SOON, "the next metrics", || expect(receiver.metrics().len() > before, "none"));
     drop(running);
@@ -147,7 +124,7 @@ fn an_idle_service_falls_silent_but_for_its_metrics() {
 fn exports_are_not_told_of_even_at_trace_level() {
     let receiver = OtlpReceiver::start();
     let running = idle("trace", &receiver);
-    wait_for_silence(&receiver, |receiver| receiver.spans().len());
+    wait_for_silence("spans", || receiver.spans().len());
     for (scope, record) in receiver.logs() {
         let is_export = ["tonic", "h2", "opentelemetry"].iter().any(|it| scope.starts_with(it));
         assert!(!is_export, "a record about an export: {scope} {record:?}");

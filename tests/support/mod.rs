@@ -2,10 +2,13 @@
 
 mod bangui;
 mod client;
+mod collector;
 mod command;
 pub(crate) mod fail2ban;
 mod fake_socket;
+mod gate;
 mod lines;
+mod muted;
 mod otlp;
 mod otlp_server;
 mod process;
@@ -22,12 +25,15 @@ use std::time::{Duration, Instant};
 
 pub(crate) use bangui::{Bangui, Builder, PASSWORD, parse};
 pub(crate) use client::{Answer, Answers, Client};
+pub(crate) use collector::Collector;
 pub(crate) use fail2ban::Fail2ban;
 pub(crate) use fake_socket::FakeSocket;
+pub(crate) use gate::Gate;
 pub(crate) use lines::Lines;
+pub(crate) use muted::Muted;
 pub(crate) use otlp::OtlpReceiver;
 pub(crate) use process::Process;
-pub(crate) use record::{assert_same, hex, line_of_otlp, line_of_otlp_json};
+pub(crate) use record::{assert_same, hex, is_stdout_only, line_of_otlp, line_of_otlp_json};
 pub(crate) use sse::Events;
 pub(crate) use stack::Stack;
 
@@ -68,6 +74,23 @@ pub(crate) fn throughout(
         }
         sleep(LOOK_INTERVAL);
     }
+}
+
+/// Waits until a count has not grown for a while; something that feeds itself is never silent.
+pub(crate) fn wait_for_silence(what: &str, count: impl Fn() -> usize) {
+    // Tests let exports happen every 200 ms.
+    const SILENCE: Duration = Duration::from_secs(3);
+    // For some seconds after its start, the watch asks fail2ban for lists, each of which is a
+    // trace.
+    const SETTLED: Duration = Duration::from_secs(30);
+    let mut last = (count(), Instant::now());
+    eventually(SETTLED, &format!("an end of {what}"), || {
+        let now = count();
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        expect(last.1.elapsed() >= SILENCE, format!("{now} and growing"))
+    });
 }
 
 /// `Ok` when the condition holds, with words for when it does not.

@@ -12,10 +12,11 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric, number_data_point};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::otlp_server::{self, Sink};
-use super::{SOON, eventually, hex};
+use super::{SOON, eventually, hex, line_of_otlp};
 
 /// One payload as it came.
 #[derive(Clone)]
@@ -58,6 +59,10 @@ impl OtlpReceiver {
         let listener = runtime.block_on(otlp_server::listen(address));
         runtime.spawn(otlp_server::serve(listener, sink));
         Self { address, payloads, is_failing, runtime: Some(runtime) }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -119,6 +124,11 @@ impl OtlpReceiver {
                 it.log_records.into_iter().map(move |record| (name.clone(), record))
             })
             .collect()
+    }
+
+    /// All log records as lines, in the order in which they came.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.logs().iter().map(|(scope, record)| line_of_otlp(scope, record)).collect()
     }
 
     /// All metrics, in the order in which they came.

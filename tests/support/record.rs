@@ -11,6 +11,12 @@ use serde_json::{Map, Value, json};
 const SEVERITIES: [(&str, i32); 5] =
     [("debug", 5), ("info", 9), ("warning", 13), ("error", 17), ("critical", 21)];
 
+/// Lines that describe the export itself stay on stdout.
+pub(crate) fn is_stdout_only(line: &Value) -> bool {
+    let logger = line["logger_name"].as_str().unwrap();
+    logger == "app.telemetry.export" || logger.starts_with("opentelemetry")
+}
+
 /// The line that a decoded record stands for.
 pub(crate) fn line_of_otlp(scope: &str, record: &LogRecord) -> Value {
     let mut line = Map::new();

@@ -1,0 +1,110 @@
+//! Our collector as a child of the test, which may be killed and started again.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use http::Method;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Client, Process, eventually, free_port, inherited, line_of_otlp_json, script};
+
+/// A first run may have to build the collector.
+const READY_TIMEOUT: Duration = Duration::from_secs(1800);
+
+/// What every batch in the collector's file begins with. It cannot stand inside of a text, whose
+/// quotes are escaped.
+const BATCH_START: &str = "{\"resourceLogs\":";
+
+/// A collector with our configuration, on ports and in a folder of its own. Nobody listens where
+/// it sends traces to, so those only fill its queue.
+pub(crate) struct Collector {
+    folder: TempDir,
+    grpc_port: u16,
+    health_port: u16,
+    /// The variables of the script that are ports.
+    ports: Vec<(&'static str, u16)>,
+    process: Option<Process>,
+}
+
+impl Collector {
+    pub(crate) fn start() -> Self {
+        let names = ["OTLP_HTTP_PORT", "EXPOSITION_PORT", "TELEMETRY_PORT"];
+        let mut ports: Vec<_> = names.map(|name| (name, free_port())).into();
+        let (grpc_port, health_port) = (free_port(), free_port());
+        ports.extend([("OTLP_GRPC_PORT", grpc_port), ("HEALTH_PORT", health_port)]);
+        let folder = tempfile::tempdir().unwrap();
+        let mut own = Self { folder, grpc_port, health_port, ports, process: None };
+        own.run();
+        own
+    }
+
+    /// Starts it and waits until it is ready.
+    pub(crate) fn run(&mut self) {
+        assert!(self.process.is_none(), "the collector runs already");
+        let log = self.folder.path().join("collector.out");
+        let log = fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+        // The script ends by becoming the collector, so the child's id is the collector's.
+        let mut command = Command::new(script("serve-collector.sh"));
+        command.env_clear().envs(inherited());
+        command.envs(self.ports.iter().map(|(name, port)| (name, port.to_string())));
+        command.env("COLLECTOR_DIR", self.folder.path().join("state"));
+        command.env("JAEGER_OTLP_ENDPOINT", format!("127.0.0.1:{}", free_port()));
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        let mut process = Process::spawn("serve-collector.sh", &mut command);
+        let health = Client::new(format!("http://127.0.0.1:{}", self.health_port));
+        eventually(READY_TIMEOUT, "the collector", || {
+            if let Some(status) = process.status() {
+                panic!("the collector ended with {status}: {}", self.said());
+            }
+            let answer = health.try_send(Method::GET, "/", None);
+            let status = answer.map_err(|error| error.to_string())?.status;
+            if status == 200 { Ok(()) } else { Err(format!("status {status}")) }
+        });
+        self.process = Some(process);
+    }
+
+    /// Ends it in the middle of whatever it does.
+    pub(crate) fn kill(&mut self) {
+        self.process.take().expect("the collector runs").kill();
+    }
+
+    /// Where it takes OTLP over gRPC.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.grpc_port)
+    }
+
+    /// The batches of log records that it has written, oldest first, as lines. What a kill has cut
+    /// off was never acknowledged, and is left out.
+    pub(crate) fn batches(&self) -> Vec<Vec<Value>> {
+        let mut batches = Vec::new();
+        for text in self.files() {
+            let starts: Vec<_> = text.match_indices(BATCH_START).map(|(at, _)| at).collect();
+            let ends = starts.iter().skip(1).copied().chain([text.len()]);
+            for (start, end) in starts.iter().zip(ends) {
+                let batch = text[*start..end].trim_end();
+                if serde_json::from_str::<Value>(batch).is_ok() {
+                    batches.push(line_of_otlp_json(batch));
+                }
+            }
+        }
+        batches
+    }
+
+    /// The file of records, and before it those that it has outgrown; their names hold the time.
+    fn files(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.folder.path().join("state")) else { return Vec::new() };
+        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+        let is_log = |path: &Path| path.to_string_lossy().ends_with(".jsonl");
+        paths.retain(|path| is_log(path));
+        paths.sort_by_key(|path| (path.ends_with("logs.jsonl"), path.clone()));
+        let read = |path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+        paths.into_iter().map(read).collect()
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.folder.path().join("collector.out")).unwrap_or_default()
+    }
+}
