@@ -87,8 +87,8 @@ fn what_machines_ask_all_the_time_is_no_trace_whatever_is_set() {
     let unsampled = "3".repeat(32);
     assert_eq!(ask(&bangui.admin(), "/api/audit", &unsampled, "00"), unsampled);
     let loud = ask(&stranger, "/api/audit", &wished, "00");
-    let [first, second, metrics] = &quiet;
-    finish(bangui, &receiver, &[first, second, metrics, &unsampled, &loud]);
+    // Only the one of them that failed has a line.
+    finish(bangui, &receiver, &[&quiet[2], &unsampled, &loud]);
     for id in quiet.iter().chain([&wished]) {
         assert_eq!(exported(&receiver, id), 0, "{id} in {:?}", names(&receiver));
     }
