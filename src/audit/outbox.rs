@@ -88,6 +88,7 @@ impl Tell for ToLog {
     fn tell(&self, audit: &UntoldAudit) -> Delivery {
         let receipt = Receipt::of(&audit.uid);
         log(audit);
+        receipt.close();
         Box::pin(async { timeout(RECEIPT_TIMEOUT, receipt.is_delivered()).await.unwrap_or(false) })
     }
 }

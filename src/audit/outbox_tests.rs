@@ -141,6 +141,13 @@ async fn what_one_process_could_not_deliver_the_next_one_tells_with_the_same_uid
 }
 
 #[tokio::test]
+async fn a_row_whose_record_is_not_written_is_given_up_at_once() {
+    // Nobody collects here, as if the level had changed since it was asked for.
+    let told = timeout(Duration::from_secs(5), ToLog.tell(&row(1))).await;
+    assert_eq!(told, Ok(false));
+}
+
+#[tokio::test]
 async fn a_row_that_was_given_up_is_told_again_after_a_pause() {
     let (_folder, store) = temporary().await;
     let (audit, log) = (Audit::new(store.clone()), Fake::new());

@@ -39,6 +39,12 @@ impl Receipt {
         Self { uid: uid.to_owned(), answer }
     }
 
+    /// To be called after the event was logged: a receipt that no output has taken by then has no
+    /// record, because the level hides it, and is answered as given up.
+    pub fn close(&self) {
+        with_asked(|asked| _ = asked.remove(&self.uid));
+    }
+
     /// Waits: true when the collector has acknowledged the record (or, without export of logs,
     /// when its line was written to stdout); false when it was given up.
     pub async fn is_delivered(mut self) -> bool {
@@ -49,7 +55,7 @@ impl Receipt {
 impl Drop for Receipt {
     /// A record that was never logged must not keep its place.
     fn drop(&mut self) {
-        with_asked(|asked| _ = asked.remove(&self.uid));
+        self.close();
     }
 }
 
@@ -90,6 +96,9 @@ mod tests {
         let receipt = Receipt::of("b");
         drop(take("b"));
         assert!(!receipt.is_delivered().await, "an output that vanished has delivered nothing");
+        let receipt = Receipt::of("d");
+        receipt.close();
+        assert!(!receipt.is_delivered().await, "no record was written");
         drop(Receipt::of("c"));
         assert!(take("c").is_none());
     }
