@@ -117,8 +117,8 @@ impl Delivery {
         let length = queue.waiting.len();
         let must_wake = queue.is_idle || length == self.shared.limits.batch_records;
         queue.is_idle = false;
-        drop(queue);
         counts::set_buffered(length);
+        drop(queue);
         if must_wake {
             self.shared.changed.notify_one();
         }
@@ -147,6 +147,7 @@ impl Delivery {
         let mut left: Vec<_> = queue.waiting.drain(..).collect();
         left.append(&mut queue.given_up);
         let dropped = std::mem::take(&mut queue.dropped) + left.len() as u64;
+        counts::set_buffered(0);
         drop(queue);
         give_up(left);
         tell_dropped(dropped);
@@ -273,7 +274,7 @@ impl Sender<'_> {
             duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3,
             attempts = self.failures + 1,
         );
-        (self.failures, self.told) = (0, None);
+        self.failures = 0;
     }
 
     fn failed(&mut self, result: &OTelSdkResult, size: usize) {

@@ -41,11 +41,19 @@ struct Buffer {
 
 impl Buffer {
     fn of(buffer_records: usize, batch_records: usize) -> Self {
+        Self::with(buffer_records, batch_records, super::super::silence)
+    }
+
+    fn with(
+        buffer_records: usize,
+        batch_records: usize,
+        first_step: impl FnOnce() + Send + 'static,
+    ) -> Self {
         let (batches_in, batches) = mpsc::channel();
         let (answers, answers_out) = mpsc::channel();
         let asked = Asked { batches: batches_in, answers: Mutex::new(answers_out) };
         let limits = Limits { buffer_records, batch_records, delay: Duration::from_millis(1) };
-        let delivery = Delivery::start(asked, limits, super::super::silence).unwrap();
+        let delivery = Delivery::start(asked, limits, first_step).unwrap();
         Self { delivery, batches, answers }
     }
 
@@ -131,6 +139,27 @@ fn a_stop_does_not_wait_for_who_does_not_answer() {
     assert!(!buffer.push("b").blocking_recv().unwrap(), "nothing is taken after the end");
     // The answer that comes too late meets an empty buffer.
     buffer.answers.send(true).unwrap();
+}
+
+#[test]
+fn a_collector_that_comes_and_goes_is_told_of_once_a_minute() {
+    let path = LogPath::start();
+    let dispatch = path.dispatch.clone();
+    let buffer = Buffer::with(10, 10, move || {
+        std::mem::forget(tracing::dispatcher::set_default(&dispatch));
+    });
+    for _ in 0..3 {
+        let receipt = buffer.push("a");
+        buffer.expect_batch(&["a"]);
+        buffer.answers.send(false).unwrap();
+        buffer.expect_batch(&["a"]);
+        buffer.answers.send(true).unwrap();
+        assert!(receipt.blocking_recv().unwrap());
+    }
+    buffer.delivery.stop(LIMIT);
+    let lines = path.end().lines;
+    let failures = lines.iter().filter(|line| line["event"] == "external_log_batch_failed");
+    assert_eq!(failures.count(), 1);
 }
 
 #[test]
