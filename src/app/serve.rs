@@ -25,6 +25,9 @@ use crate::telemetry::{self, Telemetry, span};
 /// After the drain, changes that are under way, the journal and the outbox have so long to finish.
 const LAST_STEPS_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the end waits for what cannot be interrupted, as a look-up of a host's name.
+const THREADS_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Errors of the start, each with its own text.
 type StartError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -43,7 +46,11 @@ pub(super) fn run(settings: Settings) -> ExitCode {
         .enable_all()
         .build()
         .map_err(StartError::from)
-        .and_then(|runtime| runtime.block_on(serve(settings, instance_id)));
+        .and_then(|runtime| {
+            let result = runtime.block_on(serve(settings, instance_id));
+            runtime.shutdown_timeout(THREADS_TIMEOUT);
+            result
+        });
     if let Err(error) = &result {
         tracing::error!(name: "startup_failed", critical = true, error = %error);
     }

@@ -23,9 +23,9 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::level;
 use super::outputs::Outputs;
-use super::record::{Fields, Record, Severity, Trace, Uid, Value};
+use super::record::{Fields, Record, Severity, Trace, Uid, Value, cap};
 use super::repeats::{self, Repeats};
-use super::traceparent;
+use super::{sanitize, traceparent};
 use crate::config::LogLevel;
 
 /// Span attribute (semantic convention) and the key under which a log line shows it.
@@ -35,6 +35,9 @@ const CONTEXT: [(&str, &str); 4] = [
     ("http.route", "endpoint"),
     ("bangui.task.name", "task"),
 ];
+
+/// A library may call itself anything through the `log` crate; paths of modules are shorter.
+const TARGET_MAX_BYTES: usize = 256;
 
 /// What a span contributes to the records inside it.
 struct SpanContext(Fields);
@@ -102,10 +105,11 @@ impl Collect {
             Some(target) => Cow::Owned(target.clone()),
             None => Cow::Borrowed(site.logger_name.as_str()),
         };
+        // Asked here: what is left out now may be told later, by a thread without the mark.
         let travels = match &draft.target {
             Some(target) => self::travels(target),
             None => site.travels,
-        };
+        } && !OtelContext::is_current_telemetry_suppressed();
         if repeats::is_limited(severity, site.is_ours, site.event) {
             let line =
                 repeats::Line { severity, logger_name: &logger_name, event: site.event, travels };
@@ -123,7 +127,7 @@ impl Collect {
             severity,
             logger_name,
             event: site.event,
-            trace: draft.trace.or_else(current_trace),
+            trace: draft.trace.or_else(|| current_trace(metadata.target())),
             uid: draft.uid,
             fields: &mut draft.fields,
             repeats: 0,
@@ -171,7 +175,11 @@ fn travels(target: &str) -> bool {
     target != super::EXPORT_TARGET && !CARRIERS.iter().any(|carrier| package.starts_with(carrier))
 }
 
-fn current_trace() -> Option<Trace> {
+/// The SDK warns of its context while it holds it, where asking for it would be a panic.
+fn current_trace(target: &str) -> Option<Trace> {
+    if target.starts_with("opentelemetry") {
+        return None;
+    }
     OtelContext::map_current(|context| {
         let span = context.span();
         let ids = span.span_context();
@@ -231,7 +239,10 @@ impl Draft {
                 self.trace = traceparent::parse(text)
                     .map(|it| (it.trace_id(), it.span_id(), it.trace_flags()));
             }
-            "log.target" => self.target = Some(text.to_owned()),
+            "log.target" => {
+                let target = sanitize::sanitize_for_logging(text);
+                self.target = Some(cap(&target, TARGET_MAX_BYTES).into_owned());
+            }
             _ => return false,
         }
         true

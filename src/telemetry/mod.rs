@@ -94,7 +94,7 @@ pub struct Telemetry {
     repeats: Repeats,
     instance_id: String,
     // The exporters' connections live on this runtime until after the last flush.
-    _runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
 }
 
 impl Telemetry {
@@ -134,7 +134,7 @@ impl Telemetry {
             .map_err(|_| Error::Twice)?;
         log_crate::install();
         let _ = OUTPUTS.set(outputs.clone());
-        Ok(Self { traces, metrics, delivery, outputs, repeats, instance_id, _runtime: runtime })
+        Ok(Self { traces, metrics, delivery, outputs, repeats, instance_id, runtime })
     }
 
     /// `service.instance.id` of this process, as the collector sees it.
@@ -154,6 +154,8 @@ impl Telemetry {
         }
         let _ = self.metrics.shutdown_with_timeout(FLUSH_TIMEOUT);
         self.outputs.flush(STDOUT_TIMEOUT);
+        // A look-up of the collector's name may still hang, and the end must not wait for it.
+        self.runtime.shutdown_background();
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use opentelemetry::Context as OtelContext;
 
 use super::json::Line;
 use super::otlp_log::OtlpLog;
@@ -34,10 +33,7 @@ impl Outputs {
     /// Writes a record that was cleaned.
     pub(super) fn emit(&self, record: &mut Record<'_>, travels: bool) {
         counts::line(record.severity);
-        let otlp = self
-            .otlp
-            .as_ref()
-            .filter(|_| travels && !OtelContext::is_current_telemetry_suppressed());
+        let otlp = self.otlp.as_ref().filter(|_| travels);
         // The output that delivers answers for the record: OTLP if it goes there.
         let receipt = record.uid.filter(|_| otlp.is_none());
         let receipt = receipt.and_then(|uid| receipt::take(uid.as_str()));

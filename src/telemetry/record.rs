@@ -142,19 +142,33 @@ impl Fields {
         }
     }
 
-    /// Takes over the fields of an enclosing span that are not there yet.
+    /// Takes over the cleaned fields of an enclosing span that are not there yet. They come first:
+    /// a record that is too long loses its last fields, and must not lose whom it is about.
     pub(super) fn inherit(&mut self, outer: &Self) {
+        let own = self.items.len();
         for (key, value) in outer.iter() {
             if self.items.iter().any(|(name, _)| *name == key) {
                 continue;
             }
-            match value {
-                Value::Text(text) => self.text(key, text),
-                Value::Int(number) => self.plain(key, Value::Int(number)),
-                Value::Float(number) => self.plain(key, Value::Float(number)),
-                Value::Bool(flag) => self.plain(key, Value::Bool(flag)),
-            }
+            let kept = match value {
+                Value::Text(text) => Kept::Text(append(&mut self.buffer, text)),
+                Value::Int(number) => Kept::Plain(Value::Int(number)),
+                Value::Float(number) => Kept::Plain(Value::Float(number)),
+                Value::Bool(flag) => Kept::Plain(Value::Bool(flag)),
+            };
+            self.items.push((key, kept));
         }
+        let inherited = self.items.len() - own;
+        self.items.rotate_right(inherited);
+        self.truncate(FIELDS_MAX);
+    }
+
+    /// A copy for long keeping: without what was cut or taken out, which the buffer still holds.
+    pub(super) fn compact(&self) -> Self {
+        let mut copy = Self::default();
+        copy.inherit(self);
+        copy.dropped = self.dropped;
+        copy
     }
 
     /// Takes all secrets out, then cuts what is too long. Redaction comes first: a cut could leave
@@ -219,7 +233,7 @@ fn append(buffer: &mut String, text: &str) -> Range<usize> {
 }
 
 /// Cuts a text at a character boundary and marks the cut.
-fn cap(text: &str, max_bytes: usize) -> Cow<'_, str> {
+pub(super) fn cap(text: &str, max_bytes: usize) -> Cow<'_, str> {
     if text.len() <= max_bytes {
         return Cow::Borrowed(text);
     }
@@ -334,7 +348,18 @@ mod tests {
         outer.text("jail", "c");
         outer.text("task", "watch");
         fields.inherit(&outer);
-        assert_eq!(texts(&fields), [("jail", "b".into()), ("task", "watch".into())]);
+        assert_eq!(texts(&fields), [("task", "watch".into()), ("jail", "b".into())]);
+    }
+
+    #[test]
+    fn a_compact_copy_holds_what_is_shown_and_nothing_else() {
+        let mut fields = Fields::default();
+        fields.text("error", "token=hunter2");
+        fields.text("message", &"x".repeat(1 << 20));
+        fields.clean();
+        let copy = fields.compact();
+        assert_eq!(texts(&copy), texts(&fields));
+        assert!(copy.buffer.len() <= FIELD_MAX_BYTES + 100, "{} bytes", copy.buffer.len());
     }
 
     #[test]

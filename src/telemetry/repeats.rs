@@ -198,7 +198,7 @@ impl Kept {
             logger_name: line.logger_name.to_owned(),
             event: line.event,
             travels: line.travels,
-            fields: fields.clone(),
+            fields: fields.compact(),
         }
     }
 }

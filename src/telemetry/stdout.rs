@@ -8,7 +8,7 @@
 //! the numbers on stdout are in order, and a gap in them is a line that was dropped.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::AsFd as _;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -48,8 +48,6 @@ struct Shared {
 #[derive(Default)]
 struct Waiting {
     lines: Vec<u8>,
-    /// How many lines that is.
-    count: u64,
     /// The number of the last line.
     seq: u64,
     /// The number of the last line that was written or given up.
@@ -69,7 +67,10 @@ impl Stdout {
         Self::writing_to(descriptor()?, instance)
     }
 
-    pub(super) fn writing_to(out: File, instance: u64) -> io::Result<Self> {
+    pub(super) fn writing_to(
+        out: impl io::Write + Send + 'static,
+        instance: u64,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
             added: Condvar::new(),
@@ -106,7 +107,6 @@ impl Stdout {
             None => json::push_own_numbers(&mut waiting.lines, self.shared.instance, seq),
         }
         waiting.lines.extend_from_slice(tail);
-        waiting.count += 1;
         let is_urgent = is_urgent || waiting.lines.len() >= WRITE_BYTES;
         let must_wake = waiting.is_idle || (is_urgent && !waiting.is_urgent);
         waiting.is_urgent |= is_urgent;
@@ -182,20 +182,17 @@ impl Shared {
         Taken {
             dropped: if is_time { std::mem::take(&mut waiting.dropped) } else { 0 },
             lines: std::mem::replace(&mut waiting.lines, empty),
-            count: std::mem::take(&mut waiting.count),
             last: waiting.seq,
             receipts: std::mem::take(&mut waiting.receipts),
         }
     }
 
     /// Notes what became of the lines that were taken.
-    fn finish(&self, count: u64, last: u64, is_written: bool) {
+    fn finish(&self, last: u64, lost: u64) {
+        counts::stdout_dropped(lost);
         let mut waiting = self.lock();
         waiting.done = waiting.done.max(last);
-        if !is_written {
-            waiting.dropped += count;
-            counts::stdout_dropped(count);
-        }
+        waiting.dropped += lost;
         drop(waiting);
         self.written.notify_all();
     }
@@ -204,7 +201,6 @@ impl Shared {
 /// What the thread has taken out of the buffer.
 struct Taken {
     lines: Vec<u8>,
-    count: u64,
     /// The number of the last line.
     last: u64,
     /// How many lines are to be told of as dropped.
@@ -232,40 +228,47 @@ fn descriptor() -> io::Result<File> {
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }
 
-fn write_always(shared: &Shared, mut out: File) {
+fn write_always(shared: &Shared, mut out: impl io::Write) {
     let mut tell_at = Instant::now();
     let mut empty = Vec::with_capacity(WRITE_BYTES);
+    let mut is_torn = false;
     loop {
-        let Taken { mut lines, count, last, dropped, receipts } = shared.take(empty, tell_at);
+        let Taken { mut lines, last, dropped, receipts } = shared.take(empty, tell_at);
         if dropped > 0 {
             // Told before the lines are written: right after they were taken, there is room for
             // one more, and nowhere else is that certain.
             tell_at = Instant::now() + TELL_INTERVAL;
             tell_dropped(dropped);
         }
-        let is_written = write_all(&mut out, &lines).is_ok();
+        // A line that was cut off (a full disk) must not swallow the next one.
+        is_torn = is_torn && write_all(&mut out, b"\n") == 0;
+        let written = if is_torn { 0 } else { write_all(&mut out, &lines) };
+        is_torn |= lines[..written].last().is_some_and(|byte| *byte != b'\n');
         for receipt in receipts {
-            receipt::answer(Some(receipt), is_written);
+            receipt::answer(Some(receipt), written == lines.len());
         }
+        let lost = lines[written..].iter().filter(|byte| **byte == b'\n').count() as u64;
         lines.clear();
         lines.shrink_to(2 * WRITE_BYTES);
         empty = lines;
-        shared.finish(count, last, is_written);
+        shared.finish(last, lost);
     }
 }
 
-fn write_all(out: &mut File, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match out.write(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => bytes = &bytes[count..],
+/// Writes what can be written; tells how many bytes that were.
+fn write_all(out: &mut impl io::Write, bytes: &[u8]) -> usize {
+    let mut written = 0;
+    while written < bytes.len() {
+        match out.write(&bytes[written..]) {
+            Ok(0) => break,
+            Ok(count) => written += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // Whoever shares the terminal may have made it non-blocking.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(BUSY_PAUSE),
-            Err(error) => return Err(error),
+            Err(_) => break,
         }
     }
-    Ok(())
+    written
 }
 
 /// Writes one line at once, for who has no thread yet.
@@ -274,7 +277,7 @@ pub(super) fn write_now((head, tail): (&[u8], &[u8]), instance: u64) {
     json::push_own_numbers(&mut line, instance, 1);
     line.extend_from_slice(tail);
     // There is nobody left to be told that stdout is closed.
-    let _ = descriptor().and_then(|mut out| write_all(&mut out, &line));
+    let _ = descriptor().map(|mut out| write_all(&mut out, &line));
 }
 
 #[cfg(test)]
@@ -360,6 +363,39 @@ mod tests {
         (0..3).for_each(|_| _ = stdout.push((b"{\"a\":1", b"}\n"), None, true, None));
         stdout.flush(Duration::from_secs(5));
         assert_eq!(stdout.shared.lock().done, 3);
+    }
+
+    /// A disk that is full for a while, in the middle of a line.
+    struct Full(Arc<Mutex<Vec<u8>>>, u32);
+
+    impl io::Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.1 += 1;
+            match self.1 {
+                1 => self.0.lock().unwrap().extend_from_slice(&bytes[..10]),
+                2 | 3 => return Err(io::ErrorKind::StorageFull.into()),
+                _ => self.0.lock().unwrap().extend_from_slice(bytes),
+            }
+            Ok(if self.1 == 1 { 10 } else { bytes.len() })
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_does_not_swallow_the_next() {
+        let written = Arc::new(Mutex::default());
+        let stdout = Stdout::writing_to(Full(written.clone(), 0), 0xab).unwrap();
+        for _ in 0..4 {
+            stdout.push((b"{\"a\":1", b"}\n"), None, true, None);
+            stdout.flush(Duration::from_secs(5));
+        }
+        let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!((lines.len(), lines[0].len()), (3, 10), "{text}");
+        assert_eq!([seq(lines[1]), seq(lines[2])], [3, 4]);
     }
 
     #[test]

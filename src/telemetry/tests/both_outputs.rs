@@ -193,6 +193,25 @@ fn hostile_events_are_the_same_at_both_outputs() {
 }
 
 #[test]
+fn a_line_too_long_loses_no_context() {
+    let path = LogPath::start();
+    path.run(|| {
+        let _entered = tracing::info_span!("request", user.id = "admin").entered();
+        let escaped = "\u{1}".repeat(8192);
+        tracing::info!(name: "test_long", first = escaped, second = escaped);
+        let names: Vec<String> = (0..100).map(|number| format!("key_{number}")).collect();
+        let fields: Vec<(&str, &dyn FieldValue)> =
+            names.iter().map(|name| (name.as_str(), &1 as &dyn FieldValue)).collect();
+        log("test_many", Level::INFO, "bangui::test", &fields);
+    });
+    let out = path.end();
+    assert_same(&out);
+    for (line, dropped) in out.lines.iter().zip([1, 37]) {
+        assert_eq!((&line["user_id"], &line["fields_dropped"]), (&json!("admin"), &json!(dropped)));
+    }
+}
+
+#[test]
 fn a_given_uid_and_trace_are_the_records_own() {
     let path = LogPath::start();
     let (uid, trace) = ("0123456789abcdef0123456789abcdef", "0af7651916cd43dd8448eb211c80319c");

@@ -16,9 +16,11 @@ fn users_of_the_log_crate_have_their_own_logger_and_our_record() {
         span.in_scope(|| log::warn!(target: "some_library::conn", "bad token={}", "hunter2"));
         log::info!(target: "some_library::conn", "libraries are held at warning");
         log::error!(target: "opentelemetry_http", "stays on stdout");
+        let target = format!("token=hunter2 {}", "x".repeat(1 << 20));
+        log::warn!(target: &target, "a name that is none");
     });
     let out = path.end();
-    let [line, stays] = &out.lines[..] else { panic!("{:#?}", out.lines) };
+    let [line, stays, none] = &out.lines[..] else { panic!("{:#?}", out.lines) };
     assert_eq!(line["event"], "library_log");
     assert_eq!(
         (&line["level"], &line["logger_name"]),
@@ -26,8 +28,24 @@ fn users_of_the_log_crate_have_their_own_logger_and_our_record() {
     );
     assert_eq!((&line["message"], &line["user_id"]), (&json!("bad token=***"), &json!("admin")));
     assert_eq!(stays["logger_name"], "opentelemetry_http");
-    assert_eq!(out.logs.len(), 1, "what carries the export does not travel by it");
+    assert_eq!(out.logs.len(), 2, "what carries the export does not travel by it");
     assert_eq!(out.logs[0].1.name(), "some_library::conn");
+    let name = none["logger_name"].as_str().unwrap();
+    assert!(name.starts_with("token=*** ") && name.len() < 300, "{} bytes", name.len());
+}
+
+/// The SDK warns of its context while it holds it, so the line must not ask for it.
+#[test]
+fn a_warning_about_the_context_does_not_ask_for_it() {
+    let path = LogPath::start();
+    path.run(|| {
+        let attach = |_| opentelemetry::Context::new().attach();
+        let mut guards: Vec<_> = (0..=u16::MAX).map(attach).collect();
+        while guards.pop().is_some() {}
+    });
+    let out = path.end();
+    assert!(!out.lines.is_empty(), "there was room for all of them");
+    assert!(out.lines.iter().all(|line| line["logger_name"] == "opentelemetry"));
 }
 
 /// The bug of per-layer filters (tokio-rs/tracing #2519): somebody asks whether a line is enabled,

@@ -29,6 +29,17 @@ fn a_line_that_repeats_is_written_ten_times_and_then_counted() {
 }
 
 #[test]
+fn what_a_silent_thread_repeats_stays_on_stdout() {
+    let path = LogPath::start();
+    path.run(|| {
+        let _silent = opentelemetry::Context::enter_telemetry_suppressed_scope();
+        (0..15).for_each(|_| tracing::warn!(name: "test_repeats", error = "away"));
+    });
+    let out = path.end();
+    assert_eq!((out.lines.len(), out.logs.len()), (11, 0));
+}
+
+#[test]
 fn the_count_is_told_although_the_line_never_comes_again() {
     let (reader, writer) = std::io::pipe().unwrap();
     let stdout = Stdout::writing_to(File::from(OwnedFd::from(writer)), 1).unwrap();
