@@ -38,3 +38,70 @@ fn backtrace() -> Option<String> {
     let backtrace = Backtrace::capture();
     (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use serde_json::Value;
+
+    use crate::config::{Export, Log, LogLevel};
+    use crate::telemetry::Telemetry;
+
+    /// Set where `before` and `running` are to panic on behalf of the test below.
+    const ON_BEHALF: &str = "BANGUI_TEST_PANICS";
+
+    fn is_on_behalf() -> bool {
+        std::env::var_os(ON_BEHALF).is_some()
+    }
+
+    /// Runs one of the tests that panic in a process of its own; gives the one line it wrote.
+    fn line_of(name: &str, backtrace: &str) -> Value {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--nocapture", "--test-threads=1", "--exact", name]);
+        let output = child.env("RUST_BACKTRACE", backtrace).env(ON_BEHALF, "1").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<_> =
+            text.lines().filter_map(|line| line.find('{').map(|at| &line[at..])).collect();
+        assert_eq!(lines.len(), 1, "{text}");
+        serde_json::from_str(lines[0]).unwrap()
+    }
+
+    #[test]
+    fn before() {
+        if !is_on_behalf() {
+            return;
+        }
+        super::install();
+        panic!("token=hunter2 is wrong");
+    }
+
+    #[test]
+    fn running() {
+        if !is_on_behalf() {
+            return;
+        }
+        super::install();
+        let log = Log { level: LogLevel::Info, suppress_third_party: true };
+        let _telemetry = Telemetry::start(log, &Export::default()).unwrap();
+        let _entered = tracing::info_span!("request", user.id = "admin").entered();
+        let _ = std::panic::catch_unwind(|| panic!("token=hunter2 is wrong"));
+        // Nothing is flushed by an abort: the line is out when the hook returns.
+        std::process::abort();
+    }
+
+    #[test]
+    fn a_panic_is_one_line_with_its_place_before_telemetry_and_with_it() {
+        for name in ["before", "running"] {
+            let full = format!("telemetry::panics::tests::{name}");
+            let line = line_of(&full, "0");
+            assert_eq!((&line["event"], &line["level"]), (&"panic".into(), &"critical".into()));
+            assert_eq!(line["message"], "token=*** is wrong");
+            assert!(line["location"].as_str().unwrap().starts_with("src/telemetry/panics.rs:"));
+            assert!(line.get("backtrace").is_none(), "{line}");
+            assert_eq!(line.get("user_id").is_some(), name == "running", "{line}");
+            let line = line_of(&full, "1");
+            assert!(line["backtrace"].as_str().unwrap().contains("panics"), "{line}");
+        }
+    }
+}

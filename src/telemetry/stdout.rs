@@ -399,6 +399,23 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_waits_for_others_is_out_within_the_documented_time() {
+        let (stdout, reader) = piped();
+        let mut lines = BufReader::new(reader).lines();
+        let mut times: Vec<_> = (0..20)
+            .map(|_| {
+                let started = Instant::now();
+                stdout.push((b"{\"a\":1", b"}\n"), None, false, None);
+                lines.next().unwrap().unwrap();
+                started.elapsed()
+            })
+            .collect();
+        // The median, because other tests run beside this one.
+        times.sort();
+        assert!(times[10] < Duration::from_millis(50), "{times:?}");
+    }
+
+    #[test]
     fn an_urgent_line_takes_the_others_with_it() {
         let (stdout, mut reader) = piped();
         stdout.push((b"{\"a\":1", b"}\n"), None, false, None);
