@@ -150,19 +150,29 @@ where
     }
 
     fn on_record(&self, id: &Id, values: &SpanRecord<'_>, context: Context<'_, S>) {
+        // Printed before the span is locked: a value may log while it is printed.
+        let mut newer = Fields::default();
+        values.record(&mut ContextVisitor(&mut newer));
+        if newer.len() == 0 {
+            return;
+        }
+        newer.clean();
         let Some(span) = context.span(id) else { return };
         if let Some(SpanContext(fields)) = span.extensions_mut().get_mut::<SpanContext>() {
-            values.record(&mut ContextVisitor(fields));
-            fields.clean();
+            fields.replace(&newer);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        SCRATCH.with(|scratch| match scratch.try_borrow_mut() {
+        let is_done = SCRATCH.try_with(|scratch| match scratch.try_borrow_mut() {
             Ok(mut draft) => self.collect(event, &context, &mut draft),
             // A value that logs while it is printed.
             Err(_) => self.collect(event, &context, &mut Draft::default()),
         });
+        // The thread is ending, and its memory is gone already.
+        if is_done.is_err() {
+            self.collect(event, &context, &mut Draft::default());
+        }
     }
 }
 

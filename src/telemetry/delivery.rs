@@ -24,6 +24,8 @@ use super::{counts, receipt};
 
 /// What this process delivers to; what happens behind it, the collector tells.
 const PROVIDER: &str = "collector";
+/// What the records of the buffer may take, whatever their number.
+const BUFFER_MAX_BYTES: usize = 64 * 1024 * 1024;
 /// A batch larger than this would be refused by a collector with its default limit of 4 MiB.
 const BATCH_MAX_BYTES: usize = 2 * 1024 * 1024;
 /// The pause after a failure: doubled each time, up to the longest.
@@ -62,6 +64,8 @@ struct Shared {
 struct Queue {
     /// Oldest first.
     waiting: VecDeque<Entry>,
+    /// About how much that is on the wire.
+    bytes: usize,
     /// How many of the oldest are under way.
     under_way: usize,
     /// Records that were given up while they were under way.
@@ -93,10 +97,10 @@ impl Delivery {
         let shared = Arc::new(Shared { queue: Mutex::default(), changed, ended, limits });
         let own = Self { shared: shared.clone() };
         thread::Builder::new().name("log-delivery".into()).spawn(move || {
+            // However the thread ends, nobody waits for it in vain.
+            let _end = End(&shared);
             silence();
             Sender { shared: &shared, told: None, drops_told: None, failures: 0 }.run(&exporter);
-            shared.lock().has_ended = true;
-            shared.ended.notify_all();
         })?;
         Ok(own)
     }
@@ -104,16 +108,20 @@ impl Delivery {
     /// Adds a record; if there is no room, the oldest goes.
     pub(super) fn push(&self, entry: Entry) {
         let mut queue = self.shared.lock();
-        let mut refused = None;
+        let mut refused = Vec::new();
         if queue.has_ended {
-            refused = Some(entry);
+            refused.push(entry);
         } else {
-            if queue.waiting.len() >= self.shared.limits.buffer_records {
-                refused = queue.make_room();
+            let records_max = self.shared.limits.buffer_records;
+            while queue.waiting.len() >= records_max
+                || (queue.bytes + entry.bytes > BUFFER_MAX_BYTES && !queue.waiting.is_empty())
+            {
+                refused.extend(queue.make_room());
             }
+            queue.bytes += entry.bytes;
             queue.waiting.push_back(entry);
         }
-        queue.dropped += u64::from(refused.is_some());
+        queue.dropped += refused.len() as u64;
         let length = queue.waiting.len();
         let must_wake = queue.is_idle || length == self.shared.limits.batch_records;
         queue.is_idle = false;
@@ -122,9 +130,7 @@ impl Delivery {
         if must_wake {
             self.shared.changed.notify_one();
         }
-        if let Some(entry) = refused {
-            give_up([entry]);
-        }
+        give_up(refused);
     }
 
     /// Sends what can be sent within the time and ends; the rest is dropped, and told of.
@@ -144,6 +150,7 @@ impl Delivery {
         queue.has_ended = true;
         // If the last batch is still under way, it is not known to have arrived.
         queue.under_way = 0;
+        queue.bytes = 0;
         let mut left: Vec<_> = queue.waiting.drain(..).collect();
         left.append(&mut queue.given_up);
         let dropped = std::mem::take(&mut queue.dropped) + left.len() as u64;
@@ -159,6 +166,7 @@ impl Queue {
     /// aside.
     fn make_room(&mut self) -> Option<Entry> {
         let oldest = self.waiting.pop_front()?;
+        self.bytes -= oldest.bytes;
         if self.under_way == 0 {
             return Some(oldest);
         }
@@ -176,6 +184,16 @@ impl Shared {
 
     fn wait<'a>(&self, queue: MutexGuard<'a, Queue>, limit: Duration) -> MutexGuard<'a, Queue> {
         self.changed.wait_timeout(queue, limit).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+/// Marks the thread as ended when it is dropped.
+struct End<'a>(&'a Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.lock().has_ended = true;
+        self.0.ended.notify_all();
     }
 }
 
@@ -212,6 +230,10 @@ struct Sender<'a> {
 impl Sender<'_> {
     fn run(mut self, exporter: &impl LogExporter) {
         while let Some(batch) = self.next_batch() {
+            self.tell_dropped_in_time();
+            if batch.is_empty() {
+                continue;
+            }
             let borrowed: Vec<_> =
                 batch.iter().map(|(record, scope)| (record.as_ref(), scope.as_ref())).collect();
             let started = Instant::now();
@@ -222,11 +244,11 @@ impl Sender<'_> {
                 Ok(()) => self.arrived(batch.len(), started.elapsed()),
                 Err(_) => self.failed(&result, batch.len()),
             }
-            self.tell_dropped_in_time();
         }
     }
 
-    /// Waits for records and marks the oldest as under way; nothing when it is time to end.
+    /// Waits for records and marks the oldest as under way; nothing when it is time to end, and no
+    /// records when it is time to tell that some were dropped.
     fn next_batch(&self) -> Option<Vec<(Arc<SdkLogRecord>, Arc<InstrumentationScope>)>> {
         let limits = &self.shared.limits;
         let mut queue = self.shared.lock();
@@ -234,8 +256,12 @@ impl Sender<'_> {
             if queue.is_stopping {
                 return None;
             }
+            let left = if queue.dropped > 0 { self.until_told() } else { Duration::MAX };
+            if left.is_zero() {
+                return Some(Vec::new());
+            }
             queue.is_idle = true;
-            queue = self.shared.wait(queue, Duration::MAX);
+            queue = self.shared.wait(queue, left);
         }
         queue.is_idle = false;
         let until = Instant::now() + limits.delay;
@@ -261,6 +287,7 @@ impl Sender<'_> {
         let mut queue = self.shared.lock();
         let count = std::mem::take(&mut queue.under_way);
         let mut arrived: Vec<_> = queue.waiting.drain(..count).collect();
+        queue.bytes -= arrived.iter().map(|entry| entry.bytes).sum::<usize>();
         arrived.append(&mut queue.given_up);
         counts::set_buffered(queue.waiting.len());
         drop(queue);
@@ -319,8 +346,14 @@ impl Sender<'_> {
         }
     }
 
+    /// How long it takes until drops may be told again.
+    fn until_told(&self) -> Duration {
+        let passed = self.drops_told.map_or(Duration::MAX, |at| at.elapsed());
+        TELL_INTERVAL.saturating_sub(passed)
+    }
+
     fn tell_dropped_in_time(&mut self) {
-        if self.drops_told.is_none_or(|at| at.elapsed() >= TELL_INTERVAL) {
+        if self.until_told().is_zero() {
             let dropped = std::mem::take(&mut self.shared.lock().dropped);
             if dropped > 0 {
                 self.drops_told = Some(Instant::now());

@@ -174,7 +174,14 @@ pub(super) fn sanitize_attribute(attribute: &mut KeyValue) {
                 *text = StringValue::from(clean);
             }
         }
-        _ => {}
+        // Whether there is a secret may be told.
+        Value::Bool(_) => {}
+        value => {
+            let masked = sanitize::sanitize_field(key, "(a number)");
+            if masked != "(a number)" {
+                *value = Value::String(masked.into_owned().into());
+            }
+        }
     }
 }
 
@@ -226,9 +233,14 @@ mod tests {
         let mut by_key = KeyValue::new("db.password", "hunter2");
         let mut by_text = KeyValue::new("error", "refused: token=hunter2");
         let mut array = KeyValue::new("argv", texts(&["password=hunter2"]));
-        for attribute in [&mut by_key, &mut by_text, &mut array] {
+        let mut number = KeyValue::new("pin_token", 4711);
+        for attribute in [&mut by_key, &mut by_text, &mut array, &mut number] {
             sanitize_attribute(attribute);
-            assert!(!format!("{attribute:?}").contains("hunter2"), "{attribute:?}");
+            let text = format!("{attribute:?}");
+            assert!(!text.contains("hunter2") && !text.contains("4711"), "{text}");
         }
+        let mut plain = KeyValue::new("http.response.status_code", 200);
+        sanitize_attribute(&mut plain);
+        assert_eq!(plain.value, Value::I64(200));
     }
 }

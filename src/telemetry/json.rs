@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::record::{Record, Value};
+use super::stdout::Numbers;
 
 /// A line longer than this loses its last fields, never its form.
 const LINE_MAX_BYTES: usize = 64 * 1024;
@@ -87,7 +88,7 @@ pub(super) fn push_numbers(line: &mut Vec<u8>, uid: &str, seq: u64) {
 
 /// Appends the record's own `uid`, and `seq`. The uid is unique over all instances and restarts:
 /// its first half is random for each process, the second is the record's number.
-pub(super) fn push_own_numbers(line: &mut Vec<u8>, instance: u64, seq: u64) {
+pub(super) fn push_own_numbers(line: &mut Vec<u8>, Numbers { instance, seq }: Numbers) {
     push_key(line, "uid");
     line.push(b'"');
     push_hex(line, instance.to_be_bytes());
@@ -214,7 +215,7 @@ mod tests {
         line.write(&mut record, &TimeZone::UTC);
         let (head, tail) = line.parts();
         let mut bytes = head.to_vec();
-        push_own_numbers(&mut bytes, 0xab, 7);
+        push_own_numbers(&mut bytes, Numbers { instance: 0xab, seq: 7 });
         bytes.extend_from_slice(tail);
         String::from_utf8(bytes).unwrap()
     }

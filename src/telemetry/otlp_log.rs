@@ -11,6 +11,7 @@ use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
 use super::delivery::{Delivery, Entry};
 use super::receipt;
 use super::record::{Record, Severity, Value};
+use super::stdout::Numbers;
 
 /// Names of loggers are module paths, so there are few; a bound keeps a mistake from growing.
 const SCOPES_MAX: usize = 512;
@@ -31,8 +32,8 @@ impl OtlpLog {
         Self { logger: provider.logger("bangui"), scopes: RwLock::default(), delivery }
     }
 
-    /// Gives the record away under the number that its line has.
-    pub(super) fn emit(&self, record: &Record<'_>, instance: u64, seq: u64) {
+    /// Gives the record away under the numbers that its line has.
+    pub(super) fn emit(&self, record: &Record<'_>, Numbers { instance, seq }: Numbers) {
         let mut out = self.logger.create_log_record();
         out.set_timestamp(record.at);
         out.set_observed_timestamp(record.at);

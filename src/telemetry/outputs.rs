@@ -39,13 +39,16 @@ impl Outputs {
         let receipt = receipt.and_then(|uid| receipt::take(uid.as_str()));
         // At once from warning up; what waits with it goes along.
         let is_urgent = record.severity >= Severity::Warning;
-        let seq = LINE.with(|line| {
-            let mut line = line.borrow_mut();
+        let mut write = |line: &mut Line, receipt| {
             line.write(record, &self.zone);
-            self.stdout.push(line.parts(), record.uid.as_ref(), is_urgent, receipt)
-        });
+            self.stdout.push(line.parts(), record.uid.as_ref(), travels, is_urgent, receipt)
+        };
+        let mut receipt = receipt;
+        let numbers = LINE.try_with(|line| write(&mut line.borrow_mut(), receipt.take()));
+        // The thread is ending, and its memory is gone already.
+        let numbers = numbers.unwrap_or_else(|_| write(&mut Line::default(), receipt.take()));
         if let Some(otlp) = otlp {
-            otlp.emit(record, self.stdout.instance(), seq);
+            otlp.emit(record, numbers);
         }
     }
 

@@ -111,34 +111,45 @@ impl Fields {
     }
 
     fn written(&mut self, key: &'static str, write: impl FnOnce(&mut String)) {
-        let start = self.begin(key);
+        let Some(place) = self.place(key) else { return };
+        let start = self.buffer.len();
         write(&mut self.buffer);
-        let text = start..self.buffer.len();
+        self.items[place].1 = Kept::Text(start..self.buffer.len());
         self.buffer.push('\n');
-        self.set(key, Kept::Text(text));
     }
 
     /// Adds a number or a truth value.
     pub(super) fn plain(&mut self, key: &'static str, value: Value<'static>) {
-        self.begin(key);
-        self.set(key, Kept::Plain(value));
+        if let Some(place) = self.place(key) {
+            self.items[place].1 = Kept::Plain(value);
+        }
     }
 
-    fn begin(&mut self, key: &'static str) -> usize {
+    /// The place of a field, made if there is room; a later value of the same name wins.
+    fn place(&mut self, key: &'static str) -> Option<usize> {
+        let name = public_name(key);
+        let known = self.items.iter().position(|(own, _)| *own == name);
+        if known.is_none() && self.items.len() >= FIELDS_MAX {
+            self.dropped += 1;
+            return None;
+        }
         self.buffer.push_str(key);
         self.buffer.push('\n');
-        self.buffer.len()
+        Some(known.unwrap_or_else(|| {
+            self.items.push((name, Kept::Plain(Value::Bool(false))));
+            self.items.len() - 1
+        }))
     }
 
-    /// A later value of the same name wins.
-    fn set(&mut self, key: &'static str, value: Kept) {
-        let key = public_name(key);
-        if let Some((_, kept)) = self.items.iter_mut().find(|(name, _)| *name == key) {
-            *kept = value;
-        } else if self.items.len() < FIELDS_MAX {
-            self.items.push((key, value));
-        } else {
-            self.dropped += 1;
+    /// Takes over fields, whose values win over those of the same name.
+    pub(super) fn replace(&mut self, newer: &Self) {
+        for (key, value) in newer.iter() {
+            match value {
+                Value::Text(text) => self.text(key, text),
+                Value::Int(number) => self.plain(key, Value::Int(number)),
+                Value::Float(number) => self.plain(key, Value::Float(number)),
+                Value::Bool(flag) => self.plain(key, Value::Bool(flag)),
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use super::outputs::Outputs;
 use super::record::{Fields, Record, Severity, Value};
 
 /// Events that are facts.
-const FACTS: [&str; 2] = ["user_login_attempt", "audit_recorded"];
+const FACTS: [&str; 3] = ["user_login_attempt", "auth_token_validation_failed", "audit_recorded"];
 /// So many lines are written before the first is left out.
 const FIRST: u32 = 10;
 /// A line that did not come again for so long is new when it does.

@@ -10,6 +10,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,16 +42,25 @@ struct Shared {
     added: Condvar,
     /// Something was written or given up.
     written: Condvar,
-    /// First half of the uids of this process.
+    /// First half of the uids of this process; its last bit tells apart what stays.
     instance: u64,
+}
+
+/// What makes a record's own uid: the instance, and the record's number within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Numbers {
+    pub(super) instance: u64,
+    pub(super) seq: u64,
 }
 
 #[derive(Default)]
 struct Waiting {
     lines: Vec<u8>,
-    /// The number of the last line.
-    seq: u64,
-    /// The number of the last line that was written or given up.
+    /// The last numbers: of what stays on stdout, and of what travels. They are counted apart, so
+    /// that what stays leaves no gap elsewhere.
+    seq: [u64; 2],
+    /// How many lines were added, and how many of them were written or given up.
+    added: u64,
     done: u64,
     /// The thread is not to wait for further lines.
     is_urgent: bool,
@@ -82,29 +92,33 @@ impl Stdout {
         Ok(own)
     }
 
-    /// Adds a line, given as what stands before and after its numbers; tells its number.
+    /// Adds a line, given as what stands before and after its numbers; tells these.
     pub(super) fn push(
         &self,
         (head, tail): (&[u8], &[u8]),
         uid: Option<&Uid>,
+        travels: bool,
         is_urgent: bool,
         receipt: Option<receipt::Pending>,
-    ) -> u64 {
+    ) -> Numbers {
         let mut waiting = self.shared.lock();
-        waiting.seq += 1;
-        let seq = waiting.seq;
+        waiting.added += 1;
+        let seq = &mut waiting.seq[usize::from(travels)];
+        *seq += 1;
+        let instance = if travels { self.shared.instance } else { staying(self.shared.instance) };
+        let numbers = Numbers { instance, seq: *seq };
         if waiting.lines.len() + head.len() + tail.len() > WAITING_MAX_BYTES {
             waiting.dropped += 1;
             drop(waiting);
             counts::stdout_dropped(1);
             receipt::answer(receipt, false);
-            return seq;
+            return numbers;
         }
         waiting.receipts.extend(receipt);
         waiting.lines.extend_from_slice(head);
         match uid {
-            Some(uid) => json::push_numbers(&mut waiting.lines, uid.as_str(), seq),
-            None => json::push_own_numbers(&mut waiting.lines, self.shared.instance, seq),
+            Some(uid) => json::push_numbers(&mut waiting.lines, uid.as_str(), numbers.seq),
+            None => json::push_own_numbers(&mut waiting.lines, numbers),
         }
         waiting.lines.extend_from_slice(tail);
         let is_urgent = is_urgent || waiting.lines.len() >= WRITE_BYTES;
@@ -115,12 +129,7 @@ impl Stdout {
         if must_wake {
             self.shared.added.notify_one();
         }
-        seq
-    }
-
-    /// The first half of this process's uids.
-    pub(super) fn instance(&self) -> u64 {
-        self.shared.instance
+        numbers
     }
 
     /// Tells how many lines were dropped since that was told last, for who cannot wait until it
@@ -134,7 +143,7 @@ impl Stdout {
     pub(super) fn flush(&self, limit: Duration) {
         let until = Instant::now() + limit;
         let mut waiting = self.shared.lock();
-        let last = waiting.seq;
+        let last = waiting.added;
         while waiting.done < last {
             waiting.is_urgent = true;
             self.shared.added.notify_one();
@@ -159,7 +168,7 @@ impl Shared {
         let mut waiting = self.lock();
         while waiting.lines.is_empty() {
             // What was dropped at the very end of the lines is done, too.
-            waiting.done = waiting.seq;
+            waiting.done = waiting.added;
             let left = tell_at.saturating_duration_since(Instant::now());
             if waiting.dropped > 0 && left.is_zero() {
                 break;
@@ -182,7 +191,7 @@ impl Shared {
         Taken {
             dropped: if is_time { std::mem::take(&mut waiting.dropped) } else { 0 },
             lines: std::mem::replace(&mut waiting.lines, empty),
-            last: waiting.seq,
+            last: waiting.added,
             receipts: std::mem::take(&mut waiting.receipts),
         }
     }
@@ -201,7 +210,7 @@ impl Shared {
 /// What the thread has taken out of the buffer.
 struct Taken {
     lines: Vec<u8>,
-    /// The number of the last line.
+    /// How many lines were added until now.
     last: u64,
     /// How many lines are to be told of as dropped.
     dropped: u64,
@@ -271,10 +280,18 @@ fn write_all(out: &mut impl io::Write, bytes: &[u8]) -> usize {
     written
 }
 
+/// The first half of the uids of what stays on stdout.
+fn staying(instance: u64) -> u64 {
+    instance ^ 1
+}
+
 /// Writes one line at once, for who has no thread yet.
 pub(super) fn write_now((head, tail): (&[u8], &[u8]), instance: u64) {
     let mut line = head.to_vec();
-    json::push_own_numbers(&mut line, instance, 1);
+    // Whoever has no thread has no sequence either; this is not the only line of that kind.
+    static SEQ: AtomicU64 = AtomicU64::new(0);
+    let seq = SEQ.fetch_add(1, Ordering::Relaxed) + 1;
+    json::push_own_numbers(&mut line, Numbers { instance: staying(instance), seq });
     line.extend_from_slice(tail);
     // There is nobody left to be told that stdout is closed.
     let _ = descriptor().map(|mut out| write_all(&mut out, &line));
@@ -310,7 +327,7 @@ mod tests {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     (0..LINES).for_each(|n| {
-                        stdout.push((b"{\"a\":1", b",\"b\":2}\n"), None, n % 100 == 0, None);
+                        stdout.push((b"{\"a\":1", b",\"b\":2}\n"), None, true, n % 100 == 0, None);
                     });
                 });
             }
@@ -324,14 +341,14 @@ mod tests {
         let (stdout, reader) = piped();
         let tail = format!(",\"b\":\"{}\"}}\n", "x".repeat(1000)).into_bytes();
         const LINES: u64 = 20_000;
-        (0..LINES).for_each(|_| _ = stdout.push((b"{\"a\":1", &tail), None, true, None));
+        (0..LINES).for_each(|_| _ = stdout.push((b"{\"a\":1", &tail), None, true, true, None));
         stdout.flush(Duration::from_millis(50));
         let dropped = stdout.shared.lock().dropped;
         assert!(dropped > 5_000, "{dropped} dropped");
         let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
         let kept: Vec<_> = lines.by_ref().take((LINES - dropped) as usize).collect();
         assert_eq!(seq(&kept[0]), 1);
-        stdout.push((b"{\"a\":1", b"}\n"), None, true, None);
+        stdout.push((b"{\"a\":1", b"}\n"), None, true, true, None);
         assert_eq!(seq(&lines.next().unwrap()), LINES + 1);
     }
 
@@ -345,12 +362,12 @@ mod tests {
         });
         let stdout = Stdout { shared: shared.clone() };
         while shared.lock().dropped == 0 {
-            stdout.push((b"{\"a\":1", b"}\n"), None, true, None);
+            stdout.push((b"{\"a\":1", b"}\n"), None, true, true, None);
         }
         let now = Instant::now();
         let taken = shared.take(Vec::new(), now + TELL_INTERVAL);
         assert_eq!((taken.dropped, shared.lock().dropped), (0, 1), "it is not time yet");
-        stdout.push((b"{\"a\":1", b"}\n"), None, true, None);
+        stdout.push((b"{\"a\":1", b"}\n"), None, true, true, None);
         let taken = shared.take(Vec::new(), now);
         assert_eq!((taken.dropped, shared.lock().dropped), (1, 0));
         assert!(shared.lock().lines.is_empty(), "no room for the line that tells it");
@@ -360,7 +377,7 @@ mod tests {
     fn a_closed_stdout_is_survived_and_counted() {
         let (stdout, reader) = piped();
         drop(reader);
-        (0..3).for_each(|_| _ = stdout.push((b"{\"a\":1", b"}\n"), None, true, None));
+        (0..3).for_each(|_| _ = stdout.push((b"{\"a\":1", b"}\n"), None, true, true, None));
         stdout.flush(Duration::from_secs(5));
         assert_eq!(stdout.shared.lock().done, 3);
     }
@@ -389,7 +406,7 @@ mod tests {
         let written = Arc::new(Mutex::default());
         let stdout = Stdout::writing_to(Full(written.clone(), 0), 0xab).unwrap();
         for _ in 0..4 {
-            stdout.push((b"{\"a\":1", b"}\n"), None, true, None);
+            stdout.push((b"{\"a\":1", b"}\n"), None, true, true, None);
             stdout.flush(Duration::from_secs(5));
         }
         let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
@@ -405,7 +422,7 @@ mod tests {
         let mut times: Vec<_> = (0..20)
             .map(|_| {
                 let started = Instant::now();
-                stdout.push((b"{\"a\":1", b"}\n"), None, false, None);
+                stdout.push((b"{\"a\":1", b"}\n"), None, true, false, None);
                 lines.next().unwrap().unwrap();
                 started.elapsed()
             })
@@ -418,8 +435,8 @@ mod tests {
     #[test]
     fn an_urgent_line_takes_the_others_with_it() {
         let (stdout, mut reader) = piped();
-        stdout.push((b"{\"a\":1", b"}\n"), None, false, None);
-        stdout.push((b"{\"a\":2", b"}\n"), None, true, None);
+        stdout.push((b"{\"a\":1", b"}\n"), None, true, false, None);
+        stdout.push((b"{\"a\":2", b"}\n"), None, true, true, None);
         stdout.flush(Duration::from_secs(5));
         let mut bytes = [0; 4096];
         let count = reader.read(&mut bytes).unwrap();
