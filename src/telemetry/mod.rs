@@ -63,7 +63,8 @@ pub(crate) const EXPORT_TARGET: &str = "bangui::telemetry::export";
 /// The predecessor's metrics were scraped live; ten seconds keep the exposition as fresh without
 /// making an idle service talk all the time.
 const METRIC_INTERVAL: Duration = Duration::from_secs(10);
-/// How long each signal may take to flush when the service stops.
+/// How long each signal may take to flush when the service stops. The SDK's reader of metrics
+/// takes five seconds, whatever it is given.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the end of the process, or a panic, waits for a stdout that nobody reads.
 const STDOUT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -142,17 +143,19 @@ impl Telemetry {
         &self.instance_id
     }
 
-    /// Flushes and ends export: spans first, then logs, then the metrics that counted both; at
-    /// last the lines, which tell what was lost on the way.
+    /// Flushes and ends export, all signals at once, since each may have to wait for a collector
+    /// that does not answer; at last the lines, which tell what was lost on the way.
     pub fn shutdown(self) {
         self.repeats.tell_all();
         self.outputs.tell_dropped(STDOUT_TIMEOUT);
-        // A failure was already told when its export failed.
-        let _ = self.traces.shutdown_with_timeout(FLUSH_TIMEOUT);
-        if let Some(delivery) = &self.delivery {
-            delivery.stop(FLUSH_TIMEOUT);
-        }
-        let _ = self.metrics.shutdown_with_timeout(FLUSH_TIMEOUT);
+        std::thread::scope(|scope| {
+            // A failure was already told when its export failed.
+            scope.spawn(|| self.traces.shutdown_with_timeout(FLUSH_TIMEOUT));
+            scope.spawn(|| self.metrics.shutdown_with_timeout(FLUSH_TIMEOUT));
+            if let Some(delivery) = &self.delivery {
+                delivery.stop(FLUSH_TIMEOUT);
+            }
+        });
         self.outputs.flush(STDOUT_TIMEOUT);
         // A look-up of the collector's name may still hang, and the end must not wait for it.
         self.runtime.shutdown_background();
