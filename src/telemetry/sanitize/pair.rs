@@ -9,7 +9,7 @@ use super::value::{
     backslashes_at, backslashes_before, bare_end, container_end, goes_on_bare, is_masked, is_plain,
     is_quote, is_space, line_end, quote_at, quoted_end, starts_pair,
 };
-use super::{block, list};
+use super::{block, command, list};
 
 /// Types that wrap a value where Rust prints one; they stay.
 const WRAPPERS: [&[u8]; 5] = [b"Some(", b"Ok(", b"Secret(", b"SecretString(", b"String("];
@@ -64,8 +64,14 @@ impl Pairs {
     fn find_elsewhere(&mut self, text: &str, key: &Key, floor: usize) -> Option<Found> {
         let bytes = text.as_bytes();
         let name = &text[key.start..key.end];
+        if name == "sshpass" {
+            return command::find_sshpass(text, key.end);
+        }
         if let Some(found) = list::find_in_command(text, key) {
             return keys::classify(name).is_some().then_some(found);
+        }
+        if let Some(found) = sql::password_literal(text, key) {
+            return Some(found);
         }
         if key.quote.is_none() && !matches!(bytes.get(key.end), Some(b')' | b',')) {
             return None;
@@ -256,6 +262,8 @@ fn is_no_secret(text: &str, key: &Key, class: Class, start: usize) -> bool {
     match text.as_bytes().get(start) {
         Some(b'/') => matches!(name, "PWD" | "OLDPWD"),
         Some(b'<') => class.weak,
+        // A place in a file of sources: `src/token.rs:3:5`.
+        Some(b'0'..=b'9') => name.ends_with(".rs") || name.ends_with(".py"),
         _ => false,
     }
 }
