@@ -6,8 +6,8 @@ pub(super) const UNIT: Unit = Unit {
     rule: Rule::ProviderToken,
     name: "provider_token",
     summary: "A token of GitHub, GitLab, Slack, Stripe, Google, npm, SendGrid, OpenAI, \
-              Anthropic, Vault or PyPI or a secret key of age, all but its prefix; what a webhook of \
-              Slack or Discord or a bot of Telegram is called by.",
+              Anthropic, Vault or PyPI or a secret key of age, all but its prefix; what a webhook \
+              of Slack or Discord or a bot of Telegram is called by.",
     marks: &[
         ("ghp_", Parser::Provider),
         ("gho_", Parser::Provider),
