@@ -41,7 +41,9 @@ impl Commands {
         let program = if is_curl { Program::Curl } else { Program::Mysql };
         let searched = &mut self.searched[usize::from(is_curl)];
         let from = name_end.max(*searched);
-        find_option(text, from, name_end + MAX_COMMAND_BYTES, program, searched)
+        let found = find_option(text, from, name_end + MAX_COMMAND_BYTES, program, searched)?;
+        *searched = found.end;
+        Some(found)
     }
 }
 

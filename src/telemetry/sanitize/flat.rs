@@ -65,7 +65,14 @@ fn find_all(text: &str) -> Vec<Found> {
             Parser::Bearer => shapes::find_bearer(text, &hit),
             Parser::Provider => providers::find(text, &hit),
             Parser::Webhook => providers::find_webhook(text, &hit),
-            Parser::Command => commands.find(text, &hit),
+            Parser::Command => {
+                // A command can take many, and each pass over the text asks it once.
+                let mut last = None;
+                while let Some(found) = commands.find(text, &hit) {
+                    all.extend(last.replace(found));
+                }
+                last
+            }
             Parser::Statement => sql::find_identified_by(text, &hit),
             Parser::MailAuth => login::find_mail_auth(text, &hit),
             Parser::LoginAttempt => login::find_attempt(text, &hit),

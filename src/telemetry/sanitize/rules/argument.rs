@@ -42,6 +42,10 @@ pub(super) const UNIT: Unit = Unit {
         ),
         ("curl -s -u bob:x1 https://x", "curl -s -u bob:*** https://x"),
         ("curl --proxy-user 'bob:x y' -ubob:x1 x", "curl --proxy-user 'bob:***' -ubob:*** x"),
+        (
+            "curl -u a:1 -u b:2 -u c:3 -u d:4 -u e:5",
+            "curl -u a:*** -u b:*** -u c:*** -u d:*** -u e:***",
+        ),
         ("['curl', '-u', 'bob:x1', 'x']", "['curl', '-u', 'bob:***', 'x']"),
         ("sh -c \"curl -u bob:x1\" failed", "sh -c \"curl -u bob:***\" failed"),
         ("sshpass -p x1 ssh root@h", "sshpass -p *** ssh root@h"),
