@@ -5,12 +5,13 @@
 
 use std::ops::Range;
 
+use super::command::Commands;
 use super::fold::View;
 use super::pair::{self, Pairs};
 use super::rules::{Parser, Rule};
 use super::scan::Hits;
 use super::shapes::{self, Jwts};
-use super::{MASK, login, providers};
+use super::{MASK, login, providers, sql};
 
 /// What a parser read at a hit.
 #[derive(Debug)]
@@ -54,6 +55,7 @@ fn find_all(text: &str) -> Vec<Found> {
     let mut floor = 0;
     let mut pairs = Pairs::default();
     let mut jwts = Jwts::default();
+    let mut commands = Commands::default();
     while let Some(hit) = hits.next() {
         let found = match hit.parser {
             Parser::Key => pairs.find(text, &hit, floor),
@@ -62,6 +64,16 @@ fn find_all(text: &str) -> Vec<Found> {
             Parser::Jwt => jwts.find(text, &hit, floor),
             Parser::Bearer => shapes::find_bearer(text, &hit),
             Parser::Provider => providers::find(text, &hit),
+            Parser::Webhook => providers::find_webhook(text, &hit),
+            Parser::Command => {
+                // A command can take many, and each pass over the text asks it once.
+                let mut last = None;
+                while let Some(found) = commands.find(text, &hit) {
+                    all.extend(last.replace(found));
+                }
+                last
+            }
+            Parser::Statement => sql::find_identified_by(text, &hit),
             Parser::MailAuth => login::find_mail_auth(text, &hit),
             Parser::LoginAttempt => login::find_attempt(text, &hit),
             Parser::Pem | Parser::Escape => None,

@@ -38,6 +38,8 @@ pub(super) fn names_secret(text: &str) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Arguments {
     before: Before,
+    /// `sshpass` was an item before, so that `-p` is followed by a password.
+    is_sshpass: bool,
 }
 
 /// What the item before was.
@@ -59,7 +61,9 @@ impl Arguments {
             Before::Option => !item.starts_with('-'),
             Before::Name => is_last && !FIELD_WORDS.contains(&item),
         };
+        self.is_sshpass |= item.ends_with("sshpass");
         self.before = match item.starts_with('-') {
+            _ if self.is_sshpass && item == "-p" => Before::Option,
             _ if is_secret || !names_secret(item) => Before::Other,
             true => Before::Option,
             false => Before::Name,

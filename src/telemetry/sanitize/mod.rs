@@ -18,6 +18,7 @@
 //! Redact before truncating: half of a secret is no longer recognised.
 
 mod block;
+mod command;
 mod flat;
 mod fold;
 mod json;

@@ -6,10 +6,10 @@ use super::rules::Rule;
 use super::scan::Hit;
 use super::sql::{self, Columns};
 use super::value::{
-    backslashes_at, backslashes_before, bare_end, container_end, is_masked, is_plain, is_quote,
-    is_space, line_end, quote_at, quoted_end, starts_pair,
+    backslashes_at, backslashes_before, bare_end, container_end, goes_on_bare, is_masked, is_plain,
+    is_quote, is_space, line_end, quote_at, quoted_end, starts_pair,
 };
-use super::{block, list};
+use super::{block, command, list};
 
 /// Types that wrap a value where Rust prints one; they stay.
 const WRAPPERS: [&[u8]; 5] = [b"Some(", b"Ok(", b"Secret(", b"SecretString(", b"String("];
@@ -17,6 +17,9 @@ const WRAPPERS: [&[u8]; 5] = [b"Some(", b"Ok(", b"Secret(", b"SecretString(", b"
 /// Authorization schemes that are followed by one word; behind any other the line goes.
 const ONE_WORD_SCHEMES: [&str; 8] =
     ["bearer", "basic", "token", "apikey", "api-key", "negotiate", "ntlm", "jwt"];
+
+/// No mask in brackets is longer.
+const MAX_MASK_BYTES: usize = 64;
 
 /// A weak key with fewer digits is a count (`pass=12`).
 const MIN_WEAK_DIGITS: usize = 6;
@@ -61,8 +64,14 @@ impl Pairs {
     fn find_elsewhere(&mut self, text: &str, key: &Key, floor: usize) -> Option<Found> {
         let bytes = text.as_bytes();
         let name = &text[key.start..key.end];
+        if name == "sshpass" {
+            return command::find_sshpass(text, key.end);
+        }
         if let Some(found) = list::find_in_command(text, key) {
             return keys::classify(name).is_some().then_some(found);
+        }
+        if let Some(found) = sql::password_literal(text, key) {
+            return Some(found);
         }
         if key.quote.is_none() && !matches!(bytes.get(key.end), Some(b')' | b',')) {
             return None;
@@ -88,10 +97,12 @@ fn parameter(text: &str, key: &Key, place: &Place) -> Option<Found> {
         || before.ends_with(b", ")
         || before.ends_with(b"%26")
         || before.ends_with(b"%3F");
-    let end = bare_end(bytes, place.start);
+    // Asked before the end is looked for: what is no parameter is not consumed, so looking far
+    // ahead at each of many would take the square of the text's length.
     if !place.assigned || !is_parameter {
         return None;
     }
+    let end = bare_end(bytes, place.start);
     let with =
         if is_masked(&text[place.start..end]) { Replacement::Kept } else { Replacement::Mask };
     let is_long = end - place.start >= MIN_PARAMETER_BYTES || matches!(with, Replacement::Kept);
@@ -199,7 +210,7 @@ fn read_value(text: &str, key: &Key, class: Class, place: &Place) -> Option<Foun
         // Two quotes are an empty value, or the doubled quote of CSV before a full one.
         let doubled = quote == b'"' && quote_at(bytes, start) == Some((quote, backslashes));
         let start = start + backslashes + 1;
-        if !doubled || bare_end(bytes, start) == start {
+        if !doubled || !goes_on_bare(bytes, start) {
             return None;
         }
         let end = quoted_end(bytes, start, quote, backslashes);
@@ -222,23 +233,39 @@ fn read_value(text: &str, key: &Key, class: Class, place: &Place) -> Option<Foun
     if let Some((start, end)) = block::lines(bytes, key.start, place.start) {
         return judge(text, start, end, Replacement::Mask, class);
     }
-    let bare = bare_end(bytes, place.start);
-    if is_masked(&text[place.start..bare]) {
-        return judge(text, place.start, bare, Replacement::Kept, class);
-    }
-    let end = match bytes.get(place.start)? {
-        b'[' | b'{' => container_end(bytes, place.start, key.quote.is_none()),
-        _ => bare,
-    };
-    if text[place.start..].starts_with("/") && matches!(&text[key.start..key.end], "PWD" | "OLDPWD")
-    {
+    if is_no_secret(text, key, class, place.start) {
         return None;
     }
+    let in_brackets = matches!(bytes.get(place.start)?, b'[' | b'{');
+    let bare = match in_brackets {
+        // The container may end long before: to look further would be done for each of many.
+        true => bare_end(&bytes[..bytes.len().min(place.start + MAX_MASK_BYTES)], place.start),
+        false => bare_end(bytes, place.start),
+    };
+    let is_whole = !in_brackets || bare < place.start + MAX_MASK_BYTES;
+    if is_whole && text.get(place.start..bare).is_some_and(is_masked) {
+        return judge(text, place.start, bare, Replacement::Kept, class);
+    }
+    let end =
+        if in_brackets { container_end(bytes, place.start, key.quote.is_none()) } else { bare };
     let with = match key.quote {
         Some((quote, backslashes)) => Replacement::Quoted(quote, backslashes),
         None => Replacement::Mask,
     };
     judge(text, place.start, end, with, class)
+}
+
+/// What the start of a bare value tells, before its end is looked for: the directory that a shell
+/// is in, and the ids that mail servers give their connections (`session=<LgDINsQCkttV>`).
+fn is_no_secret(text: &str, key: &Key, class: Class, start: usize) -> bool {
+    let name = &text[key.start..key.end];
+    match text.as_bytes().get(start) {
+        Some(b'/') => matches!(name, "PWD" | "OLDPWD"),
+        Some(b'<') => class.weak,
+        // A place in a file of sources: `src/token.rs:3:5`.
+        Some(b'0'..=b'9') => name.ends_with(".rs") || name.ends_with(".py"),
+        _ => false,
+    }
 }
 
 /// Leaves out what is empty or no secret, and keeps what is masked already.
@@ -251,7 +278,6 @@ fn judge(text: &str, start: usize, end: usize, with: Replacement, class: Class) 
     let count = class.weak
         && value.len() < MIN_WEAK_DIGITS
         && value.bytes().all(|byte| byte.is_ascii_digit());
-    // Mail servers write the ids of their connections so (`session=<LgDINsQCkttV>`).
     let connection = class.weak && value.starts_with('<');
     let sign = matches!(value, "|" | ">" | "|-" | ">-" | "|+" | ">+");
     let harmless = value.is_empty() || count || connection || sign || is_plain(value);

@@ -18,7 +18,7 @@ const fn shape(prefix: &'static str, min_bytes: usize, has_digit: bool) -> Shape
 }
 
 /// In the case in which they are given out.
-const SHAPES: [Shape; 18] = [
+const SHAPES: [Shape; 25] = [
     shape("ghp_", 30, false),
     shape("gho_", 30, false),
     shape("ghu_", 30, false),
@@ -37,10 +37,20 @@ const SHAPES: [Shape; 18] = [
     shape("AIza", 35, false),
     shape("npm_", 36, true),
     shape("AGE-SECRET-KEY-1", 30, false),
+    shape("sk-proj-", 20, true),
+    shape("sk-ant-", 20, true),
+    shape("sk_test_", 16, false),
+    shape("hvs.", 20, true),
+    shape("ya29.", 20, true),
+    shape("pypi-", 32, true),
+    shape("glrt-", 20, true),
 ];
 
 /// `SG.` and two parts: so many characters each at least.
 const MIN_SENDGRID_BYTES: [usize; 2] = [16, 30];
+
+/// The shortest of them has twice as many.
+const MIN_WEBHOOK_BYTES: usize = 20;
 
 /// A token with all but its prefix to be masked.
 pub(super) fn find(text: &str, hit: &Hit) -> Option<Found> {
@@ -61,6 +71,20 @@ pub(super) fn find(text: &str, hit: &Hit) -> Option<Found> {
     let start = hit.start + prefix;
     let rule = Rule::ProviderToken;
     Some(Found { start, end: start + len, with: Replacement::Mask, rule })
+}
+
+/// What stands behind the fixed part of a URL that is a key by itself: whoever has it may post.
+pub(super) fn find_webhook(text: &str, hit: &Hit) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let start = hit.start + hit.len;
+    // The method of Telegram's interface follows behind a slash.
+    let slash_ends = bytes[start - 1] != b'/';
+    let part = |byte: &u8| is_part(*byte) || *byte == b':' || (*byte == b'/' && !slash_ends);
+    let len = bytes[start..].iter().take_while(|byte| part(byte)).count();
+    let has_digit = bytes[start..start + len].iter().any(u8::is_ascii_digit);
+    let found =
+        Found { start, end: start + len, with: Replacement::Mask, rule: Rule::ProviderToken };
+    (has_digit && len >= MIN_WEBHOOK_BYTES).then_some(found)
 }
 
 fn sendgrid_len(token: &[u8]) -> Option<usize> {

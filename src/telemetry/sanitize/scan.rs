@@ -262,6 +262,12 @@ pub(super) fn find_plainly(text: &[u8], from: usize) -> Option<(usize, usize)> {
 mod tests {
     use super::*;
 
+    /// With more, the packed searcher has no vectors to search with and would fall back.
+    #[test]
+    fn the_vectorised_search_has_room_for_all_marks() {
+        assert!(MARKS.len() <= 64, "{}", MARKS.len());
+    }
+
     #[test]
     fn marks_fit_the_search() {
         let longest = MARKS.iter().map(|(mark, _)| mark.len()).max();

@@ -6,11 +6,14 @@ use super::flat::{Found, Replacement};
 use super::keys;
 use super::pair::Key;
 use super::rules::{Parser, Rule};
-use super::scan::Hits;
+use super::scan::{Hit, Hits};
 use super::value::{backslashes_at, is_masked, is_space, line_end, quote_at, quoted_end};
 
 /// How far the end of a value is looked for, and its start.
 const MAX_VALUE_BYTES: usize = 1024;
+
+/// The name of a user of a database, with its host, is no longer.
+const MAX_USER_BYTES: usize = 256;
 
 /// What PostgreSQL writes behind the values of a key.
 const AFTER_VALUES: [&[u8]; 3] = [b" already ", b" is ", b" conflicts "];
@@ -115,6 +118,45 @@ fn judge(text: &str, (start, end): (usize, usize)) -> Option<Found> {
     let is_template = value.contains(['?', '$']) && value.bytes().all(placeholder);
     let is_value = !value.is_empty() && !is_template;
     is_value.then_some(Found { start, end, with: Replacement::Mask, rule })
+}
+
+/// `IDENTIFIED BY 'x'`.
+pub(super) fn find_identified_by(text: &str, hit: &Hit) -> Option<Found> {
+    quoted_literal(text, hit.start + hit.len)
+}
+
+/// `WITH PASSWORD 'x'`, `PASSWORD('x')` and `SET PASSWORD FOR bob = 'x'`. Only what is written as
+/// a statement, because the same words stand in prose.
+pub(super) fn password_literal(text: &str, key: &Key) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let name = &text[key.start..key.end];
+    if key.opening.is_some() || !name.eq_ignore_ascii_case("password") {
+        return None;
+    }
+    let before = &bytes[key.start.saturating_sub("encrypted ".len())..key.start];
+    let before = before.to_ascii_lowercase();
+    let is_statement = name == "PASSWORD" || before.ends_with(b"with ") || before == b"encrypted ";
+    if !is_statement {
+        return None;
+    }
+    let after = key.end + spaces(&bytes[key.end..]);
+    if bytes.get(after) == Some(&b'(') {
+        return quoted_literal(text, after + 1);
+    }
+    if bytes[after..].starts_with(b"FOR ") {
+        let limit = line_end(&bytes[..bytes.len().min(after + MAX_USER_BYTES)], after);
+        let equals = after + memmem::find(&bytes[after..limit], b" = ")?;
+        return quoted_literal(text, equals + " = ".len());
+    }
+    if after > key.end { quoted_literal(text, after) } else { None }
+}
+
+/// The content of the quotes that open at `at`.
+fn quoted_literal(text: &str, at: usize) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let (quote, backslashes) = quote_at(bytes, at)?;
+    let start = at + backslashes + 1;
+    judge(text, (start, quoted_end(bytes, start, quote, backslashes)))
 }
 
 /// `Duplicate entry 'x' for key 'users.token'`: MySQL tells the value before the name.

@@ -101,26 +101,30 @@ fn closing_backslashes(mut own: usize, mut run: usize) -> Option<usize> {
 /// Where a value without quotes ends.
 pub(super) fn bare_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
-    while let Some(&byte) = bytes.get(at) {
-        at = match byte {
-            _ if is_space(byte) => return at,
-            b'\\' => match after_backslashes(bytes, at) {
-                Some(next) => next,
-                None => return at,
-            },
-            b',' | b';' | b'&' if separates(bytes, at + 1, byte) => return at,
-            b'%' if separates_encoded(bytes, at) => return at,
-            b')' | b']' | b'}' | b'>' | b'<' | b'"' | b'\'' | b'`' => {
-                let run = at + closers_len(&bytes[at..]);
-                if closes_surroundings(bytes, run) {
-                    return at;
-                }
-                run
-            }
-            _ => at + 1,
-        };
+    while let Some(next) = bare_step(bytes, at) {
+        at = next;
     }
-    bytes.len()
+    at
+}
+
+/// Whether a value without quotes goes on at `at`. Its end may be far away, and is not looked for.
+pub(super) fn goes_on_bare(bytes: &[u8], at: usize) -> bool {
+    bare_step(bytes, at).is_some()
+}
+
+/// What follows the next part of a value without quotes; `None` if the value ends before it.
+fn bare_step(bytes: &[u8], at: usize) -> Option<usize> {
+    match *bytes.get(at)? {
+        byte if is_space(byte) => None,
+        b'\\' => after_backslashes(bytes, at),
+        byte @ (b',' | b';' | b'&') if separates(bytes, at + 1, byte) => None,
+        b'%' if separates_encoded(bytes, at) => None,
+        b')' | b']' | b'}' | b'>' | b'<' | b'"' | b'\'' | b'`' => {
+            let run = at + closers_len(&bytes[at..]);
+            (!closes_surroundings(bytes, run)).then_some(run)
+        }
+        _ => Some(at + 1),
+    }
 }
 
 /// Steps over a run of backslashes and what it escapes; `None` if the value ends before it.

@@ -1,12 +1,19 @@
 //! Secrets that stand behind their name in a list: command lines, commands to fail2ban.
 
-use super::{NOTHING, Rule, Unit};
+use super::{NOTHING, Parser, Rule, Unit};
 
 pub(super) const UNIT: Unit = Unit {
     rule: Rule::Argument,
     name: "argument",
     summary: "What follows an option that names a secret in a list of arguments, and the last \
-              item of a list behind such a name.",
+              item of a list behind such a name; the passwords that curl, sshpass and mysql take.",
+    marks: &[
+        ("curl ", Parser::Command),
+        ("curl'", Parser::Command),
+        ("curl\"", Parser::Command),
+        ("mysql ", Parser::Command),
+        ("mysqldump ", Parser::Command),
+    ],
     redacted: &[
         (
             "['set', 'sshd', 'action', 'smtp', 'password', 'x y']",
@@ -33,6 +40,17 @@ pub(super) const UNIT: Unit = Unit {
             "fail2ban-client set sshd action smtp password x1",
             "fail2ban-client set sshd action smtp password ***",
         ),
+        ("curl -s -u bob:x1 https://x", "curl -s -u bob:*** https://x"),
+        ("curl --proxy-user 'bob:x y' -ubob:x1 x", "curl --proxy-user 'bob:***' -ubob:*** x"),
+        (
+            "curl -u a:1 -u b:2 -u c:3 -u d:4 -u e:5",
+            "curl -u a:*** -u b:*** -u c:*** -u d:*** -u e:***",
+        ),
+        ("['curl', '-u', 'bob:x1', 'x']", "['curl', '-u', 'bob:***', 'x']"),
+        ("sh -c \"curl -u bob:x1\" failed", "sh -c \"curl -u bob:***\" failed"),
+        ("sshpass -p x1 ssh root@h", "sshpass -p *** ssh root@h"),
+        (r#"["sshpass","-p","x y","ssh"]"#, r#"["sshpass","-p","***","ssh"]"#),
+        ("COMMAND=/usr/bin/mysql -u root -px1 db", "COMMAND=/usr/bin/mysql -u root -p*** db"),
     ],
     kept: &[
         "['set', 'sshd', 'banip', '192.0.2.1']",
@@ -41,6 +59,11 @@ pub(super) const UNIT: Unit = Unit {
         r#"["username","password"]"#,
         r#"["username","password","email"]"#,
         "get sshd action smtp password",
+        "curl -u bob https://x:443",
+        "curl: (7) Failed to connect to x port 80",
+        "curl x | docker run -u 1000:1000 y",
+        "sshpass -e ssh x",
+        "mysql -u root -p db",
     ],
     ..NOTHING
 };

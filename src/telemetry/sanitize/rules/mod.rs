@@ -69,6 +69,12 @@ pub(super) enum Parser {
     Bearer,
     /// A token with the prefix of who gave it out.
     Provider,
+    /// The path of a URL that is a key by itself.
+    Webhook,
+    /// A program that takes a password as an argument.
+    Command,
+    /// A password in a statement.
+    Statement,
     /// What a mail client sends to sign in.
     MailAuth,
     /// What a honeypot tells of a sign-in.

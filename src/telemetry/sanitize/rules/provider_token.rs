@@ -5,8 +5,9 @@ use super::{NOTHING, Parser, Rule, Unit};
 pub(super) const UNIT: Unit = Unit {
     rule: Rule::ProviderToken,
     name: "provider_token",
-    summary: "A token of GitHub, GitLab, Slack, Stripe, Google, npm or SendGrid or a secret key \
-              of age, all but its prefix.",
+    summary: "A token of GitHub, GitLab, Slack, Stripe, Google, npm, SendGrid, OpenAI, \
+              Anthropic, Vault or PyPI or a secret key of age, all but its prefix; what a webhook \
+              of Slack or Discord or a bot of Telegram is called by.",
     marks: &[
         ("ghp_", Parser::Provider),
         ("gho_", Parser::Provider),
@@ -22,6 +23,16 @@ pub(super) const UNIT: Unit = Unit {
         ("npm_", Parser::Provider),
         ("sg.", Parser::Provider),
         ("age-secret-key-1", Parser::Provider),
+        ("sk-proj-", Parser::Provider),
+        ("sk-ant-", Parser::Provider),
+        ("sk_test_", Parser::Provider),
+        ("hvs.", Parser::Provider),
+        ("ya29.", Parser::Provider),
+        ("pypi-", Parser::Provider),
+        ("glrt-", Parser::Provider),
+        ("telegram.org/bot", Parser::Webhook),
+        (".slack.com/services/", Parser::Webhook),
+        ("/api/webhooks/", Parser::Webhook),
     ],
     redacted: &[
         ("ghp_0123456789abcdefghijABCDEFGHIJ012345 x", "ghp_*** x"),
@@ -34,9 +45,26 @@ pub(super) const UNIT: Unit = Unit {
         ("AIzaSyA0123456789abcdefghijABCDEFGHIJ01", "AIza***"),
         ("npm_0123456789abcdefghijABCDEFGHIJ012345", "npm_***"),
         ("SG.abcdefABCDEF0123456789.abcdefABCDEF0123456789abcdef-_01", "SG.***"),
+        ("sk-proj-0123456789abcdefABCDEF01", "sk-proj-***"),
+        ("sk-ant-api03-0123456789abcdefABCDEF01", "sk-ant-***"),
+        ("hvs.CAESI0123456789abcdefABCDEF01", "hvs.***"),
+        (
+            "https://api.telegram.org/bot12345678:AAHdqTcvCH1vGWJxfSeof/sendMessage",
+            "https://api.telegram.org/bot***/sendMessage",
+        ),
+        (
+            "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXX x",
+            "https://hooks.slack.com/services/*** x",
+        ),
+        (
+            "https://discord.com/api/webhooks/123456789012345678/abcDEF_ghi-JKL",
+            "https://discord.com/api/webhooks/***",
+        ),
         ("AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ", "AGE-SECRET-KEY-1***"),
     ],
     kept: &[
+        "task-proj-0123456789abcdefABCDEF01 pypi-mirror-of-the-whole-company-1",
+        "GET /api/webhooks/5 see https://api.telegram.org/bots",
         "ghp_short",
         "npm_config_registry_and_cache_folder",
         "xoxb-",

@@ -1,11 +1,13 @@
 //! What databases repeat of a statement.
 
-use super::{NOTHING, Rule, Unit};
+use super::{NOTHING, Parser, Rule, Unit};
 
 pub(super) const UNIT: Unit = Unit {
     rule: Rule::Sql,
     name: "sql",
-    summary: "Values of columns that name a secret, where an error of a database repeats them.",
+    summary: "Values of columns that name a secret, where an error of a database repeats them, \
+              and passwords that a statement sets.",
+    marks: &[("identified by ", Parser::Statement)],
     redacted: &[
         ("Key (token)=(abc) already exists.", "Key (token)=(***) already exists."),
         (
@@ -24,8 +26,16 @@ pub(super) const UNIT: Unit = Unit {
             "syntax error at or near \"x1\" in UPDATE u SET token = $1",
             "syntax error at or near \"***\" in UPDATE u SET token = $1",
         ),
+        ("CREATE USER 'a'@'%' IDENTIFIED BY 'x y';", "CREATE USER 'a'@'%' IDENTIFIED BY '***';"),
+        ("ALTER ROLE a WITH ENCRYPTED PASSWORD 'x1'", "ALTER ROLE a WITH ENCRYPTED PASSWORD '***'"),
+        ("alter user a with password 'x1'", "alter user a with password '***'"),
+        ("SET PASSWORD FOR 'a'@'h' = PASSWORD('x1')", "SET PASSWORD FOR 'a'@'h' = PASSWORD('***')"),
+        ("SET PASSWORD FOR 'a'@'h' = 'x1'", "SET PASSWORD FOR 'a'@'h' = '***'"),
     ],
     kept: &[
+        "ALTER USER bob WITH PASSWORD $1",
+        "SET PASSWORD FOR 'bob'@'%' = ?",
+        "the password 'field' is required",
         "Key (email)=(a@b) already exists.",
         "UNIQUE constraint failed: sessions.token",
         "syntax error at or near \"x1\"",

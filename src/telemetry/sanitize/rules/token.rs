@@ -23,6 +23,7 @@ pub(super) const UNIT: Unit = Unit {
         "max_tokens=5 tokens=7 prompt_tokens: 9",
         "token_type=bearer tokenizer=bpe",
         "std::token::parse",
+        "thread 'main' panicked at src/token.rs:3:5: called `x`",
         "unexpected token: '}' at line 3",
         "token bucket is full: 5 tokens",
     ],

@@ -16,12 +16,16 @@ const LARGE_LIMIT: Duration = Duration::from_secs(2);
 const HUGE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Text that each parser has to read on from, again and again.
-const UNITS: [&str; 100] = [
+const UNITS: [&str; 108] = [
     "token=token=",
     "token",
     "token=",
     "token={",
     "token={ ",
+    "token=[]",
+    "token={}",
+    "token=\"\"",
+    "token=\"\"\"",
     "token:[\"",
     "token=\"",
     "token='",
@@ -109,6 +113,10 @@ const UNITS: [&str; 100] = [
     "SG.a.",
     "&sig=",
     "&signature=a",
+    "=sig",
+    "session=</",
+    "PWD=/",
+    ":signature",
     "\u{1b}[",
     "\u{1b}[0m",
     "\u{1b}[31mtoken\u{1b}[0m=",
