@@ -411,8 +411,10 @@ mod tests {
         }
         let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!((lines.len(), lines[0].len()), (3, 10), "{text}");
-        assert_eq!([seq(lines[1]), seq(lines[2])], [3, 4]);
+        assert_eq!(lines[0].len(), 10, "{text}");
+        // The second line may come too early or just in time; those that come are whole.
+        let numbers: Vec<_> = lines[1..].iter().map(|line| seq(line)).collect();
+        assert!(numbers == [3, 4] || numbers == [2, 3, 4], "{text}");
     }
 
     #[test]
