@@ -217,6 +217,11 @@ fn tell_dropped(dropped: u64) {
     }
 }
 
+/// The longest pause after so many failures in a row.
+fn pause_after(failures: u32) -> Duration {
+    FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(8)).min(LONGEST_PAUSE)
+}
+
 /// What the thread keeps between two batches.
 struct Sender<'a> {
     shared: &'a Shared,
@@ -331,10 +336,9 @@ impl Sender<'_> {
     /// Waits before the next attempt. A stop ends the wait once; whoever stops the service decides
     /// how many attempts there is time for.
     fn pause(&self) {
-        let doubled = FIRST_PAUSE.saturating_mul(1 << self.failures.saturating_sub(1).min(8));
         // Instances that lost the same collector must not come back in step.
         let jitter = 0.5 + f64::from(getrandom::u32().unwrap_or(0)) / f64::from(u32::MAX) / 2.0;
-        let until = Instant::now() + doubled.min(LONGEST_PAUSE).mul_f64(jitter);
+        let until = Instant::now() + pause_after(self.failures).mul_f64(jitter);
         let mut queue = self.shared.lock();
         let was_stopping = queue.is_stopping;
         while queue.is_stopping == was_stopping {
@@ -360,5 +364,16 @@ impl Sender<'_> {
             }
             tell_dropped(dropped);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let pauses = [1, 2, 3, 4, 5, 6, 7, 1000].map(|failures| pause_after(failures).as_millis());
+        assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 5000, 5000, 5000]);
     }
 }

@@ -50,6 +50,11 @@ fn all_signals_arrive_and_records_are_the_lines(protocol: &str, paths: [&str; 3]
     ] {
         assert!(metrics.iter().any(|metric| metric.name == name), "no metric {name}");
     }
+    // What stays on stdout is counted apart, so a gap at the destination is a loss.
+    let mut numbers: Vec<_> =
+        receiver.lines().iter().map(|line| line["seq"].as_u64().unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
     let mut records: BTreeMap<String, Value> = BTreeMap::new();
     for (scope, record) in receiver.logs() {
         let line = line_of_otlp(&scope, &record);
@@ -185,6 +190,34 @@ fn a_collector_that_refuses_is_one_warning_and_a_recovery() {
     let ended = bangui.stop();
     let failures = ended.lines.iter().filter(|line| line["event"] == "telemetry_export_failed");
     assert_eq!(failures.count(), 1);
+}
+
+#[test]
+fn libraries_that_may_speak_speak_in_our_records() {
+    let receiver = OtlpReceiver::start();
+    let run = |suppress: bool| {
+        let builder = Bangui::builder()
+            .env("BANGUI_LOG_LEVEL", "trace")
+            .env("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", suppress)
+            .export_to(&receiver, "grpc");
+        let bangui = builder.start();
+        bangui.admin().get("/api/audit").expect(200);
+        bangui.stop().lines
+    };
+    let is_of = |line: &Value, library: &str| {
+        let logger = line["logger_name"].as_str().unwrap();
+        logger == library || logger.starts_with(&format!("{library}::"))
+    };
+    let lines = run(false);
+    for library in ["sqlx", "h2", "tonic", "hyper_util", "opentelemetry_sdk"] {
+        let line = lines.iter().find(|line| is_of(line, library));
+        let line = line.unwrap_or_else(|| panic!("no line of {library}"));
+        assert_eq!(line["event"], "library_log");
+        assert!(line["uid"].is_string() && line["seq"].is_u64() && line["level"].is_string());
+    }
+    let quiet = run(true);
+    let ours = quiet.iter().all(|line| line["event"] != "library_log");
+    assert!(ours, "a library below warning, although it is held there");
 }
 
 #[test]
