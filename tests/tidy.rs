@@ -344,7 +344,7 @@ fn forbidden(path: &str, code: &str, words: &[&str]) -> Vec<String> {
 /// Events without a name, or with a name that says too little.
 fn wrong_events(source: &Source, code: &str) -> Vec<String> {
     let mut findings = Vec::new();
-    for level in ["error", "warn", "info", "debug", "trace", "event"] {
+    for level in ["error", "warn", "info", "debug", "trace", "event", "$level"] {
         for at in places(code, &format!("{level}!(")) {
             let start = at + level.len() + 2;
             // The blanked code and the text have the same offsets.

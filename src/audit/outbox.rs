@@ -97,36 +97,28 @@ impl Tell for ToLog {
 /// and trace context from the two control fields.
 fn log(audit: &UntoldAudit) {
     let UntoldAudit { entry, uid, traceparent } = audit;
+    macro_rules! recorded {
+        ($level:ident) => {
+            tracing::$level!(
+                name: "audit_recorded",
+                audit_id = entry.id,
+                log.uid = uid.as_str(),
+                log.traceparent = traceparent.as_deref(),
+                action = entry.action.as_str(),
+                actor = entry.actor.as_str(),
+                client_ip = entry.client_ip.as_str(),
+                jail = entry.jail.as_deref(),
+                ip = entry.ip.as_deref(),
+                reason = entry.reason.as_deref(),
+                result = entry.result.as_str(),
+                detail = entry.detail.as_deref(),
+            )
+        };
+    }
     if is_failure(audit) {
-        tracing::warn!(
-            name: "audit_recorded",
-            audit_id = entry.id,
-            log.uid = uid.as_str(),
-            log.traceparent = traceparent.as_deref(),
-            action = entry.action.as_str(),
-            actor = entry.actor.as_str(),
-            client_ip = entry.client_ip.as_str(),
-            jail = entry.jail.as_deref(),
-            ip = entry.ip.as_deref(),
-            reason = entry.reason.as_deref(),
-            result = entry.result.as_str(),
-            detail = entry.detail.as_deref(),
-        );
+        recorded!(warn);
     } else {
-        tracing::info!(
-            name: "audit_recorded",
-            audit_id = entry.id,
-            log.uid = uid.as_str(),
-            log.traceparent = traceparent.as_deref(),
-            action = entry.action.as_str(),
-            actor = entry.actor.as_str(),
-            client_ip = entry.client_ip.as_str(),
-            jail = entry.jail.as_deref(),
-            ip = entry.ip.as_deref(),
-            reason = entry.reason.as_deref(),
-            result = entry.result.as_str(),
-            detail = entry.detail.as_deref(),
-        );
+        recorded!(info);
     }
 }
 

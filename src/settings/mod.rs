@@ -168,23 +168,22 @@ fn switch(from: LogLevel, to: LogLevel, tell: impl FnOnce()) {
 /// the log must learn why it became quiet.
 fn tell_changed(from: LogLevel, to: LogLevel, reverts_after_seconds: Option<u32>) {
     let (level_from, level_to) = (from.as_str(), to.as_str());
+    macro_rules! changed {
+        ($level:ident $(, $mark:ident)?) => {
+            tracing::$level!(
+                name: "log_level_changed",
+                level_from,
+                level_to,
+                reverts_after_seconds,
+                $($mark = true)?
+            )
+        };
+    }
     match from.min(to) {
-        LogLevel::Trace | LogLevel::Debug | LogLevel::Info => tracing::info!(
-            name: "log_level_changed", level_from, level_to, reverts_after_seconds,
-        ),
-        LogLevel::Warning => tracing::warn!(
-            name: "log_level_changed", level_from, level_to, reverts_after_seconds,
-        ),
-        LogLevel::Error => tracing::error!(
-            name: "log_level_changed", level_from, level_to, reverts_after_seconds,
-        ),
-        LogLevel::Critical => tracing::error!(
-            name: "log_level_changed",
-            critical = true,
-            level_from,
-            level_to,
-            reverts_after_seconds,
-        ),
+        LogLevel::Trace | LogLevel::Debug | LogLevel::Info => changed!(info),
+        LogLevel::Warning => changed!(warn),
+        LogLevel::Error => changed!(error),
+        LogLevel::Critical => changed!(error, critical),
     }
 }
 

@@ -158,32 +158,23 @@ fn tell(report: &Report) {
     let exception_type = report.exception_type.as_deref();
     let exception_stacktrace = report.stacktrace.as_deref();
     let url_path = report.url_path.as_deref();
+    macro_rules! reported {
+        ($level:ident) => {
+            tracing::$level!(
+                name: "browser_event_reported",
+                browser_event,
+                message,
+                exception_type,
+                exception_stacktrace,
+                url_path,
+            )
+        };
+    }
     match report.severity {
-        SEVERITY_WARN.. => tracing::warn!(
-            name: "browser_event_reported",
-            browser_event,
-            message,
-            exception_type,
-            exception_stacktrace,
-            url_path,
-        ),
+        SEVERITY_WARN.. => reported!(warn),
         // Zero is a severity that was not given.
-        0 | SEVERITY_INFO.. => tracing::info!(
-            name: "browser_event_reported",
-            browser_event,
-            message,
-            exception_type,
-            exception_stacktrace,
-            url_path,
-        ),
-        _ => tracing::debug!(
-            name: "browser_event_reported",
-            browser_event,
-            message,
-            exception_type,
-            exception_stacktrace,
-            url_path,
-        ),
+        0 | SEVERITY_INFO.. => reported!(info),
+        _ => reported!(debug),
     }
 }
 
