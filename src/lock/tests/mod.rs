@@ -1,0 +1,1 @@
+//! The lock: its keeper on a real store, and its promises in the simulation.
