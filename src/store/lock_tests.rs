@@ -21,6 +21,17 @@ async fn age(store: &Store, seconds: i64) {
         .unwrap();
 }
 
+impl Store {
+    /// As if the clock had been set the other way; the simulation's model is compared so.
+    pub(crate) async fn shift_lock_heartbeat(&self, by_seconds: i64) {
+        sqlx::query("UPDATE scheduler_lock SET heartbeat_at = heartbeat_at + ?")
+            .bind(by_seconds)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+}
+
 #[tokio::test]
 async fn one_holds_it_until_it_is_released() {
     let (_folder, store) = temporary().await;
