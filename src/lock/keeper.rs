@@ -16,6 +16,8 @@ use crate::telemetry::metrics;
 
 /// How often it is told that the same other instance holds the lock.
 const TELL_INTERVAL: Duration = Duration::from_secs(60);
+/// How many other holders are remembered for that. With more, each change is told.
+const TOLD_MAX: usize = 16;
 /// How long a stop waits for the release; without it the others wait for the lease's end.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A look at a row that is about to become stale comes so much after that.
@@ -53,11 +55,12 @@ pub(super) struct Keeper<D> {
     claim: Claim,
     timing: Timing,
     held: watch::Sender<Option<Lease>>,
-    /// The acquisition of another that was told last, and when.
-    told: Option<(i64, Instant)>,
+    /// The other holders that were told of within the last minute, and when.
+    told: Vec<(Option<String>, Instant)>,
     /// Whether the lock may be ours without our knowing: an acquisition was not answered.
     is_claim_open: bool,
-    /// Whether the database failed when it was last asked, which was told then.
+    /// Whether it was told that the database fails, and nothing has gone well since. A look that
+    /// answers is not enough: a full disk is read without trouble.
     is_failing: bool,
 }
 
@@ -79,7 +82,7 @@ impl<D: Database> Keeper<D> {
         held: watch::Sender<Option<Lease>>,
     ) -> Self {
         let timing = Timing::of(lease_time);
-        let (told, is_claim_open, is_failing) = (None, false, false);
+        let (told, is_claim_open, is_failing) = (Vec::new(), false, false);
         Self { database, claim, timing, held, told, is_claim_open, is_failing }
     }
 
@@ -123,6 +126,7 @@ impl<D: Database> Keeper<D> {
         let look = timeout(self.timing.answer, self.database.look()).await;
         let row = self.answered(look)?;
         if let Some(row) = row.as_ref().filter(|row| !self.may_take(row)) {
+            self.is_failing = false;
             self.tell_held(row);
             return Err(self.until_next_look(row));
         }
@@ -132,7 +136,7 @@ impl<D: Database> Keeper<D> {
         let acquire = self.database.acquire(&self.claim, seen);
         let acquired = timeout(self.timing.answer, acquire).await;
         let acquired = self.answered(acquired)?;
-        self.is_claim_open = false;
+        (self.is_claim_open, self.is_failing) = (false, false);
         // Another was faster. Its row will tell who.
         let epoch = acquired.ok_or(Duration::ZERO)?;
         let fence = Fence { owner: self.claim.owner.clone(), epoch };
@@ -170,7 +174,9 @@ impl<D: Database> Keeper<D> {
                 () = stop.cancelled() => return End::Stopped,
                 answer = timeout_at(limit, self.database.renew(fence)) => answer,
             };
-            match self.answered(answer) {
+            let answer = self.answered(answer);
+            self.is_failing &= answer.is_err();
+            match answer {
                 Ok(false) => return End::Lost(TAKEN),
                 // An answer from behind the deadline comes too late: the tasks have ended.
                 Ok(true) if Instant::now() < until => {
@@ -198,17 +204,14 @@ impl<D: Database> Keeper<D> {
         }
     }
 
-    /// The answer; or how long to wait before the next question. A database that fails is told
-    /// once until it works again.
+    /// The answer; or how long to wait before the next question. A failure is told once until
+    /// something has gone well again.
     fn answered<T>(
         &mut self,
         answer: Result<Result<T, D::Error>, tokio::time::error::Elapsed>,
     ) -> Result<T, Duration> {
         let (error, pause) = match answer {
-            Ok(Ok(value)) => {
-                self.is_failing = false;
-                return Ok(value);
-            }
+            Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => (error.to_string(), self.timing.retry),
             // The wait is over already.
             Err(_) => ("the database did not answer in time".to_owned(), Duration::ZERO),
@@ -225,10 +228,14 @@ const TAKEN: &str = "another instance took the lock, or it was released by hand"
 /// Why a lease was lost: nobody knows, so it counts as lost.
 const TOO_LATE: &str = "no heartbeat was confirmed in time";
 
+/// The database's clock has no more, and further digits would be noise.
+fn to_milliseconds(seconds: f64) -> f64 {
+    (seconds * 1e3).round() / 1e3
+}
+
 /// What is told of the lock.
 impl<D> Keeper<D> {
     fn tell_acquired(&mut self, before: Option<&LockRow>, lease: &Lease) {
-        self.told = None;
         metrics::set_scheduler_lock(true, Some(0.0));
         let is_other =
             |row: &&LockRow| row.owner.as_ref().is_some_and(|it| *it != self.claim.owner);
@@ -239,7 +246,7 @@ impl<D> Keeper<D> {
                 pid = row.pid,
                 hostname = row.hostname.as_deref(),
                 epoch = lease.epoch(),
-                age_seconds = row.age_seconds,
+                age_seconds = to_milliseconds(row.age_seconds),
             );
         }
         tracing::info!(
@@ -250,23 +257,24 @@ impl<D> Keeper<D> {
         );
     }
 
-    /// Once for each acquisition of another, and then once a minute.
+    /// Once a minute for each holder.
     fn tell_held(&mut self, row: &LockRow) {
         metrics::set_scheduler_lock(false, Some(row.age_seconds));
         let now = Instant::now();
-        let is_told =
-            |(epoch, at): &(i64, Instant)| *epoch == row.epoch && now < *at + TELL_INTERVAL;
-        if self.told.as_ref().is_some_and(is_told) {
+        self.told.retain(|(_, at)| now < *at + TELL_INTERVAL);
+        if self.told.iter().any(|(owner, _)| *owner == row.owner) {
             return;
         }
-        self.told = Some((row.epoch, now));
+        if self.told.len() < TOLD_MAX {
+            self.told.push((row.owner.clone(), now));
+        }
         metrics::scheduler_lock_held_by_other();
         tracing::warn!(
             name: "scheduler_lock_held_by_other_instance",
             pid = row.pid,
             hostname = row.hostname.as_deref(),
             epoch = row.epoch,
-            age_seconds = row.age_seconds,
+            age_seconds = to_milliseconds(row.age_seconds),
         );
     }
 
@@ -279,7 +287,7 @@ impl<D> Keeper<D> {
             pid = self.claim.pid,
             hostname = self.claim.hostname.as_str(),
             epoch = lease.epoch(),
-            age_seconds = confirmed.elapsed().as_secs_f64(),
+            age_seconds = to_milliseconds(confirmed.elapsed().as_secs_f64()),
             error = why,
         );
     }

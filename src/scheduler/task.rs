@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -32,6 +33,9 @@ pub struct Task {
     /// A run that takes longer is given up.
     limit: Duration,
     begin: Arc<dyn Fn(Lease) -> Run + Send + Sync>,
+    /// A run has it until it is really over. One that was given up and never awaits anything
+    /// cannot be ended; it must not be joined by another.
+    turn: Arc<Mutex<()>>,
 }
 
 /// Why a run did not complete.
@@ -55,7 +59,7 @@ impl Task {
         F: Future<Output = Outcome> + Send + 'static,
     {
         let begin = Arc::new(move |lease| Box::pin(begin(lease)) as Run);
-        Self { name, interval, limit, begin }
+        Self { name, interval, limit, begin, turn: Arc::default() }
     }
 
     /// Runs it whenever it is due and this instance holds the lock. The first run is due when the
@@ -97,7 +101,8 @@ impl Task {
         let result = self.supervise(lease, stop).await;
         let seconds = started.elapsed().as_secs_f64();
         metrics::task(self.name, seconds, result.as_ref().err().map(|failure| failure.kind));
-        let duration_ms = seconds * 1000.0;
+        // To the microsecond, as of requests.
+        let duration_ms = (seconds * 1e6).round() / 1e3;
         match result {
             Ok(changes) => tracing::info!(name: "task_completed", changes, duration_ms),
             Err(Failure { kind, error, is_own }) => {
@@ -114,9 +119,16 @@ impl Task {
     /// The run is a task of the runtime, so that its panic is its own, and that it ends (where it
     /// awaits) when nobody waits for it any longer.
     async fn supervise(&self, lease: Lease, stop: &CancellationToken) -> Result<u64, Failure> {
-        let work = (self.begin)(lease.clone()).in_current_span();
-        let work = AbortOnDropHandle::new(tokio::spawn(work));
         let failure = |kind, error: &str, is_own| Failure { kind, error: error.to_owned(), is_own };
+        let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else {
+            return Err(failure("overlap", "an earlier run cannot be ended", true));
+        };
+        let work = (self.begin)(lease.clone());
+        let work = async move {
+            let _turn = turn;
+            work.await
+        };
+        let work = AbortOnDropHandle::new(tokio::spawn(work.in_current_span()));
         tokio::select! {
             // What must not go on counts before what was done.
             biased;

@@ -1,6 +1,6 @@
 //! The boundary of a run, with a lease that needs no database and time that does not pass.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
 
 use tokio::time::advance;
 
@@ -23,6 +23,8 @@ where
 }
 
 async fn outcome(task: &Task, lease: Lease, stop: &CancellationToken) -> Result<u64, &'static str> {
+    // What was given up before is ended by the runtime, not at once.
+    tokio::task::yield_now().await;
     task.supervise(lease, stop).await.map_err(|failure| failure.kind)
 }
 
@@ -68,4 +70,26 @@ async fn a_run_that_is_given_up_does_not_go_on() {
     advance(HOUR).await;
     tokio::task::yield_now().await;
     assert_eq!(*steps.lock().unwrap(), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_cannot_be_ended_is_given_up_and_not_joined_by_another() {
+    let (end, ended) = mpsc::channel::<()>();
+    let ended = Arc::new(Mutex::new(ended));
+    let work = move || {
+        let ended = Arc::clone(&ended);
+        async move {
+            // It blocks a thread of the runtime, as a task should not.
+            let _ = ended.lock().unwrap().recv();
+            Ok(0)
+        }
+    };
+    let hangs = Task::new("test", HOUR, Duration::from_millis(50), move |_| work());
+    let stop = CancellationToken::new();
+    assert_eq!(outcome(&hangs, lease(), &stop).await, Err("timeout"));
+    assert_eq!(outcome(&hangs, lease(), &stop).await, Err("overlap"));
+    drop(end);
+    let over = async { drop(hangs.turn.lock().await) };
+    tokio::time::timeout(LIMIT, over).await.unwrap();
+    assert_eq!(outcome(&hangs, lease(), &stop).await, Ok(0));
 }

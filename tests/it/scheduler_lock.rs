@@ -162,3 +162,24 @@ fn a_lock_that_was_taken_by_hand_is_noticed() {
     let line = line.unwrap_or_else(|| panic!("{:#?}", ended.lines));
     assert_eq!((&line["level"], &line["epoch"]), (&json!("warning"), &json!(3)));
 }
+
+#[test]
+fn a_database_that_takes_no_write_gives_the_lock_to_nobody_until_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let bangui = builder(folder.path()).start();
+    bangui.wait_for_event("scheduler_lock_acquired");
+    let mut database = Database::open(folder.path());
+    database.run("BEGIN IMMEDIATE");
+    let lost = bangui.wait_for_event("scheduler_lock_heartbeat_lost");
+    assert_eq!(lost["error"], "no heartbeat was confirmed in time");
+    // Before another could have had it.
+    assert!(lost["age_seconds"].as_f64().unwrap() < LEASE_SECONDS as f64, "{lost}");
+    throughout(Duration::from_secs(3), "it is held by nobody, and told once", || {
+        let (held, told) = ("scheduler_lock_acquired", "scheduler_lock_check_failed");
+        let counts = (bangui.events(held).len(), bangui.events(told).len());
+        expect(counts == (1, 1), format!("{counts:?}"))
+    });
+    assert_eq!(bangui.events("scheduler_lock_check_failed")[0]["level"], "error");
+    database.run("ROLLBACK");
+    bangui.wait_for("scheduler_lock_acquired", |line| line["epoch"] != 1);
+}
