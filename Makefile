@@ -28,10 +28,10 @@ build: ui need-cargo ## build the page and the binary
 	cargo build --locked
 
 test: need-cargo need-node need-go ## the tests that show that the product works
-	@scripts/test.sh ui cargo browser
+	@scripts/test.sh ui cargo rules browser
 
 test-all: need-cargo need-node need-go ## the same and the rest
-	@scripts/test.sh ui cargo browser collector
+	@scripts/test.sh ui cargo rules browser collector
 
 # test-all holds all of test, so nothing runs twice.
 ci: checks test-all ## everything that must hold before a change lands

@@ -30,6 +30,7 @@ cat >"$PROMETHEUS_DIR/prometheus.yml" <<YAML
 global:
   scrape_interval: 5s
   scrape_timeout: 4s
+rule_files: ["$(dirname "$here")/deploy/prometheus/rules/*.yml"]
 scrape_configs:
   - job_name: bangui
     static_configs:

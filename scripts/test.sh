@@ -5,6 +5,7 @@
 #
 #   ui          installs and builds the page, type-checks it, runs its unit tests
 #   cargo       every Rust test: unit, protocol, and integration against the real servers
+#   rules       the alert rules do what their tests say
 #   browser     the story in a real Chromium
 #   collector   the collector accepts its configuration
 #
@@ -81,6 +82,7 @@ run_part() {
       step "page: unit tests" npm --prefix ui test --silent || true
       ;;
     cargo) step "cargo test" cargo test --locked --no-fail-fast || true ;;
+    rules) check "prometheus: alert rules" scripts/test-rules.sh ;;
     browser) browser ;;
     collector) check "collector: configuration" scripts/validate-collector.sh ;;
     *)

@@ -2,7 +2,7 @@
 //! command is a log line, a metric and a span that share one id.
 //!
 //! `ARCHITECTURE.md` walks through the code. Dependencies go one way:
-//! main → app → http, scheduler → auth, jails, settings → audit, history → fail2ban, fetch,
+//! main → app → http, scheduler → auth, jails, settings → audit, history, lock → fail2ban, fetch,
 //! store → domain;
 //! the edges report to `telemetry`.
 
@@ -16,6 +16,7 @@ pub mod fetch;
 pub mod history;
 pub mod http;
 pub mod jails;
+pub mod lock;
 pub mod scheduler;
 pub mod settings;
 pub mod store;

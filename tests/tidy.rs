@@ -17,24 +17,25 @@ const COLUMNS_MAX: usize = 100;
 const PURPOSE_CHARS_MIN: usize = 20;
 
 /// What each top-level module of the crate may name of the others. Dependencies go one way:
-/// main → app → http, scheduler → auth, jails, settings → audit, history → fail2ban, fetch, store
-/// → domain.
+/// main → app → http, scheduler → auth, jails, settings → audit, history, lock → fail2ban, fetch,
+/// store → domain.
 /// The HTTP side sees use cases, never the store or fail2ban behind them; it fetches for itself.
 /// Settings and telemetry stand beside: `config` knows `domain` only, `telemetry` `config` only.
-const MAY_NAME: [(&str, &str); 16] = [
+const MAY_NAME: [(&str, &str); 17] = [
     ("lib", ""),
     ("main", "app config"),
     (
         "app",
-        "audit auth config domain fail2ban fetch history http jails scheduler settings store \
-         telemetry",
+        "audit auth config domain fail2ban fetch history http jails lock scheduler settings \
+         store telemetry",
     ),
-    ("http", "auth config domain fetch history jails settings telemetry"),
-    ("scheduler", "audit domain fail2ban history telemetry"),
+    ("http", "auth config domain fetch history jails lock settings telemetry"),
+    ("scheduler", "audit auth domain fail2ban history lock telemetry"),
     ("jails", "audit auth domain fail2ban history store telemetry"),
     ("settings", "audit auth config domain store telemetry"),
     ("history", "domain fail2ban store telemetry"),
     ("audit", "domain store telemetry"),
+    ("lock", "store telemetry"),
     ("auth", "audit config domain store telemetry"),
     ("fail2ban", "domain telemetry"),
     ("fetch", "telemetry"),

@@ -17,7 +17,8 @@ use crate::fail2ban::{Client, Limits};
 use crate::history::History;
 use crate::http::{self, Server, Services, Site};
 use crate::jails::Jails;
-use crate::scheduler;
+use crate::lock::SchedulerLock;
+use crate::scheduler::{self, Task};
 use crate::settings::LogSettings;
 use crate::store::Store;
 use crate::telemetry::{self, Telemetry, span};
@@ -66,7 +67,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let parts = assemble(settings, instance_id, client.clone(), stop.clone())
         .instrument(span::root(tracing::info_span!("startup")))
         .await?;
-    let Parts { store, audit, history, services } = parts;
+    let Parts { store, audit, history, tasks, services } = parts;
     let server = Server::bind(listen, services.clone()).await?;
     stop_on_signal(stop.clone())?;
     tracing::info!(name: "bangui_ready", address = %server.address()?);
@@ -76,12 +77,15 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let journal = tokio::spawn(history.clone().write_journal(stop_tellers.clone()));
     let outbox = tokio::spawn(scheduler::tell_audit_always(audit, stop_tellers.clone()));
     let watch = tokio::spawn(scheduler::watch_always(client, history, stop.clone()));
+    let lock = services.lock.clone();
+    let tasks = tokio::spawn(scheduler::run_tasks(lock, tasks, stop.clone()));
     http::serve(server, stop).await;
     let last_steps = async {
         services.jails.finish_changes().await;
         services.log_settings.finish_changes().await;
         // A lost task has told of its panic.
         let _ = watch.await;
+        let _ = tasks.await;
         stop_tellers.cancel();
         let _ = journal.await;
         let _ = outbox.await;
@@ -102,6 +106,7 @@ struct Parts {
     store: Store,
     audit: Audit,
     history: History,
+    tasks: Vec<Task>,
     services: Arc<Services>,
 }
 
@@ -125,10 +130,13 @@ async fn assemble(
     )
     .await?;
     let log_settings = LogSettings::start(audit.clone(), settings.log.level);
+    let lock = SchedulerLock::new(store.clone(), settings.scheduler_lease_seconds)?;
+    let cleanup_interval = Duration::from_secs(settings.session_cleanup_seconds.into());
+    let tasks = vec![scheduler::remove_expired_sessions(auth.clone(), cleanup_interval)];
     let site = site(settings, instance_id);
     let services =
-        Arc::new(Services { auth, jails, history: history.clone(), log_settings, site, stop });
-    Ok(Parts { store, audit, history, services })
+        Services { auth, jails, history: history.clone(), log_settings, lock, site, stop };
+    Ok(Parts { store, audit, history, tasks, services: Arc::new(services) })
 }
 
 fn announce(settings: &Settings) {

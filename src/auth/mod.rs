@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use crate::audit::Audit;
 use crate::config::{ApiToken, PASSWORD_MAX_BYTES, PASSWORD_MIN_LENGTH, Scope};
 use crate::domain::Secret;
-use crate::store::{self, AuditResult, NewAudit, NewSession, Store};
+use crate::store::{self, AuditResult, Fence, NewAudit, NewSession, Store};
 use password::Passwords;
 use setup::SetupCode;
 use throttle::Throttle;
@@ -237,6 +237,12 @@ impl Auth {
         let hash = TokenHash::of(token);
         self.inner.known.forget(&hash);
         Ok(self.inner.store.delete_session(hash.as_bytes()).await?)
+    }
+
+    /// Removes the sessions that have expired; returns how many. Scheduled: it shows the lock's
+    /// fence.
+    pub async fn remove_expired_sessions(&self, fence: &Fence) -> Result<u64, Error> {
+        Ok(self.inner.store.delete_expired_sessions(fence, now()).await?)
     }
 
     /// Who the cookie belongs to; nobody when it is unknown or has expired.

@@ -10,6 +10,7 @@ mod proxies;
 mod quiet;
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -94,6 +95,10 @@ pub struct Settings {
     pub admin_password: Option<Secret<String>>,
     /// Token of programs.
     pub api_token: Option<ApiToken>,
+    /// How long the scheduler's lock outlives its holder's last heartbeat.
+    pub scheduler_lease_seconds: u32,
+    /// How often expired sessions are removed.
+    pub session_cleanup_seconds: u32,
     /// The log.
     pub log: Log,
     /// How client addresses appear in the log.
@@ -119,6 +124,11 @@ pub const PASSWORD_MIN_LENGTH: usize = 8;
 /// A longer password is refused before it is hashed.
 pub const PASSWORD_MAX_BYTES: usize = 1024;
 const API_TOKEN_MIN_LENGTH: usize = 16;
+/// Clocks are compared in whole seconds, so a shorter lease is none. Nobody should have to wait
+/// longer than an hour for a dead instance.
+const SCHEDULER_LEASE_SECONDS: RangeInclusive<u32> = 2..=3600;
+/// Sessions end after half a day.
+const SESSION_CLEANUP_SECONDS: RangeInclusive<u32> = 1..=24 * 3600;
 
 impl Settings {
     /// Reads all settings, or tells everything that is wrong with them.
@@ -133,6 +143,18 @@ impl Settings {
             fail2ban_socket: env.parse("BANGUI_FAIL2BAN_SOCKET", DEFAULT_FAIL2BAN_SOCKET.into()),
             admin_password: admin_password(&mut env),
             api_token: api_token(&mut env),
+            scheduler_lease_seconds: seconds(
+                &mut env,
+                "BANGUI_SCHEDULER_LEASE_SECONDS",
+                30,
+                SCHEDULER_LEASE_SECONDS,
+            ),
+            session_cleanup_seconds: seconds(
+                &mut env,
+                "BANGUI_SESSION_CLEANUP_SECONDS",
+                3600,
+                SESSION_CLEANUP_SECONDS,
+            ),
             log: Log {
                 level: env.parse("BANGUI_LOG_LEVEL", LogLevel::Info),
                 suppress_third_party: env.boolean("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", true),
@@ -197,6 +219,18 @@ fn database_path(env: &mut Environment, data_dir: &std::path::Path) -> PathBuf {
         _ => {
             env.problem(NAME, "must be sqlite:// followed by a path; this version knows no other");
             PathBuf::new()
+        }
+    }
+}
+
+fn seconds(env: &mut Environment, name: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
+    let Some(text) = env.text(name) else { return default };
+    match text.parse() {
+        Ok(seconds) if range.contains(&seconds) => seconds,
+        _ => {
+            let (min, max) = range.into_inner();
+            env.problem(name, format!("must be a whole number of seconds from {min} to {max}"));
+            default
         }
     }
 }
@@ -266,7 +300,7 @@ const COLLECTOR_PREFIXES: [&str; 8] = [
     "BANGUI_NEWRELIC_",
 ];
 
-const KNOWN_NAMES: [&str; 22] = [
+const KNOWN_NAMES: [&str; 24] = [
     "BANGUI_LISTEN",
     "BANGUI_PUBLIC_URL",
     "BANGUI_TLS_CERT_FILE",
@@ -280,6 +314,8 @@ const KNOWN_NAMES: [&str; 22] = [
     "BANGUI_API_TOKEN",
     "BANGUI_API_TOKEN_FILE",
     "BANGUI_API_TOKEN_SCOPE",
+    "BANGUI_SCHEDULER_LEASE_SECONDS",
+    "BANGUI_SESSION_CLEANUP_SECONDS",
     "BANGUI_LOG_LEVEL",
     "BANGUI_SUPPRESS_THIRD_PARTY_LOGS",
     "BANGUI_LOG_CLIENT_IP",
@@ -294,7 +330,6 @@ const KNOWN_NAMES: [&str; 22] = [
 fn unknown_names(env: &Environment) -> Vec<String> {
     let known = |name: &str| {
         KNOWN_NAMES.contains(&name)
-            || name == "BANGUI_SCHEDULER_LEASE_SECONDS"
             || COLLECTOR_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
     };
     env.names_with_prefix("BANGUI_").filter(|name| !known(name)).map(str::to_owned).collect()
@@ -317,6 +352,7 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8000");
         assert_eq!(settings.database_path, PathBuf::from("./data/bangui.db"));
         assert_eq!(settings.fail2ban_socket, PathBuf::from(DEFAULT_FAIL2BAN_SOCKET));
+        assert_eq!(settings.scheduler_lease_seconds, 30);
         assert_eq!(settings.log.level, LogLevel::Info);
         assert!(!settings.export.is_on());
     }
@@ -334,8 +370,10 @@ mod tests {
             ("BANGUI_ADMIN_PASSWORD", "hunt2"),
             ("BANGUI_DATABASE_URL", "postgres://u:hunt2@h/db"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon"),
+            ("BANGUI_SCHEDULER_LEASE_SECONDS", "1"),
+            ("BANGUI_SESSION_CLEANUP_SECONDS", "soon"),
         ]);
-        assert_eq!(found.len(), 5, "{found:?}");
+        assert_eq!(found.len(), 7, "{found:?}");
         assert!(found.iter().all(|line| !line.contains("hunt2")), "{found:?}");
         assert!(found[0].starts_with("BANGUI_LISTEN: "), "{found:?}");
     }

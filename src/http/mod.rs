@@ -33,6 +33,7 @@ use crate::auth::Auth;
 use crate::config::{ClientIpLogging, Protocol, QuietEndpoints, TrustedProxies};
 use crate::history::History;
 use crate::jails::Jails;
+use crate::lock::SchedulerLock;
 use crate::settings::LogSettings;
 
 /// What the handlers work with. The composition root fills it.
@@ -46,6 +47,8 @@ pub struct Services {
     pub history: History,
     /// The level of the log.
     pub log_settings: LogSettings,
+    /// Which instance runs the scheduled tasks.
+    pub lock: SchedulerLock,
     /// How the service was set up, as far as the page shows or needs it.
     pub site: Site,
     /// Ends long answers when the service stops.

@@ -10,7 +10,7 @@ use super::body::{self, Body};
 use crate::domain::{AddressError, JailNameError};
 use crate::telemetry::sanitize::sanitize_for_logging;
 use crate::telemetry::span;
-use crate::{auth, history, jails, settings};
+use crate::{auth, history, jails, lock, settings};
 
 /// Something that went wrong, as the client is told.
 #[derive(Debug)]
@@ -129,6 +129,12 @@ impl Problem {
 
 impl From<history::Error> for Problem {
     fn from(error: history::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<lock::Error> for Problem {
+    fn from(error: lock::Error) -> Self {
         Self::internal(error)
     }
 }

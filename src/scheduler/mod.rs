@@ -1,19 +1,30 @@
-//! Work that nobody asked for: watching fail2ban, and telling what the audit log holds.
+//! Work that nobody asked for: watching fail2ban, telling what the audit log holds, and the
+//! scheduled tasks.
+//!
+//! Each instance watches its own fail2ban and tells what it finds in the audit log. Scheduled
+//! tasks work on what all instances share, so one instance runs them: the one with the lock.
 
+mod task;
 mod watch;
 
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audit;
+use crate::auth::Auth;
 use crate::fail2ban::Client;
 use crate::history::History;
+use crate::lock::SchedulerLock;
+pub use task::Task;
 use watch::Watch;
 
 /// The pause before a task that was lost to a panic is started anew.
 const RESTART_PAUSE: Duration = Duration::from_secs(5);
+/// One statement, which may have to wait for other writers.
+const SESSION_CLEANUP_LIMIT: Duration = Duration::from_secs(60);
 
 /// Watches fail2ban until it is told to stop.
 pub async fn watch_always(client: Client, history: History, stop: CancellationToken) {
@@ -23,6 +34,36 @@ pub async fn watch_always(client: Client, history: History, stop: CancellationTo
 /// Tells the rows of the audit log until it is told to stop.
 pub async fn tell_audit_always(audit: Audit, stop: CancellationToken) {
     always("outbox", || audit.clone().empty_outbox(stop.clone())).await;
+}
+
+/// Keeps the scheduler's lock, and runs the tasks while it is held. When it is told to stop, the
+/// tasks end first, and then the lock is released.
+pub async fn run_tasks(lock: SchedulerLock, tasks: Vec<Task>, stop: CancellationToken) {
+    let stop_keeper = CancellationToken::new();
+    let (keep, ended) = (lock.clone(), stop_keeper.clone());
+    let keeper = tokio::spawn(async move {
+        always("scheduler_lock", || keep.clone().keep(ended.clone())).await;
+    });
+    let mut running = JoinSet::new();
+    for task in tasks {
+        running.spawn(task.run_always(lock.clone(), stop.clone()));
+    }
+    // A task's own panics end at its boundary, so that nothing is to be restarted here.
+    while running.join_next().await.is_some() {}
+    stop.cancelled().await;
+    stop_keeper.cancel();
+    let _ = keeper.await;
+}
+
+/// The task that removes sessions nobody can use any longer.
+pub fn remove_expired_sessions(auth: Auth, interval: Duration) -> Task {
+    Task::new("session_cleanup", interval, SESSION_CLEANUP_LIMIT, move |lease| {
+        let auth = auth.clone();
+        async move {
+            let fence = lease.fence().ok_or("the scheduler lock was lost")?;
+            auth.remove_expired_sessions(fence).await.map_err(|error| error.to_string())
+        }
+    })
 }
 
 /// Runs a task to its end. A panic in it must not leave the service looking healthy and doing

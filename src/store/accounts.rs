@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::{Error, Store};
+use super::{Error, Fence, Store};
 use crate::domain::Secret;
 
 /// Sessions per account; the oldest end when another begins.
@@ -158,6 +158,20 @@ impl Store {
             .bind(token_hash)
             .execute(&self.pool);
         self.run("DELETE", "sessions", query).await.map(drop)
+    }
+
+    /// Removes the sessions that have expired; returns how many. A scheduled write.
+    pub async fn delete_expired_sessions(&self, fence: &Fence, now: i64) -> Result<u64, Error> {
+        let mut transaction = self.fenced(fence).await?;
+        self.run("DELETE", "sessions", async {
+            let deleted = sqlx::query("DELETE FROM sessions WHERE expires_at <= ?")
+                .bind(now)
+                .execute(&mut *transaction)
+                .await?;
+            transaction.commit().await?;
+            Ok(deleted.rows_affected())
+        })
+        .await
     }
 }
 

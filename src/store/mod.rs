@@ -1,4 +1,4 @@
-//! The store: accounts, sessions, audit and ban history in SQLite.
+//! The store: accounts, sessions, audit, ban history and the scheduler's lock in SQLite.
 //!
 //! Every statement runs inside a client span and is measured (see `Store::run`), so a request's
 //! trace shows its SQL. Statements are constants; values are always bound.
@@ -6,6 +6,7 @@
 mod accounts;
 mod audit;
 mod history;
+mod lock;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use tracing::Instrument as _;
 pub use accounts::{Account, NewSession, Session};
 pub use audit::{AuditResult, NewAudit, UntoldAudit, UntoldQuery};
 pub use history::{OpenBan, RecordedBan};
+pub use lock::{Claim, Fence, LockRow};
 
 use crate::telemetry::metrics;
 
@@ -51,6 +53,13 @@ pub enum Error {
         collection: &'static str,
         /// What the database said.
         error: sqlx::Error,
+    },
+    /// A scheduled write came from an instance that no longer holds the scheduler's lock. Nothing
+    /// was written.
+    #[error("the scheduler lock of epoch {epoch} is no longer held; nothing was written")]
+    Fenced {
+        /// The epoch in which it was held.
+        epoch: i64,
     },
 }
 

@@ -14,7 +14,7 @@ use opentelemetry::metrics::{
 };
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, SdkMeterProvider, Stream};
 
-use super::{counts, sanitize};
+use super::{counts, sanitize, scheduled};
 
 /// Bounds of every duration, in seconds: from half a millisecond, because that is what a request
 /// costs here, to the ten seconds at which it is given up.
@@ -34,8 +34,13 @@ struct Instruments {
     fail2ban_command_duration: Histogram<f64>,
     fail2ban_connection_errors: Counter<u64>,
     db_operation_duration: Histogram<f64>,
+    task_duration: Histogram<f64>,
+    lock_takeovers: Counter<u64>,
+    lock_heartbeats_lost: Counter<u64>,
+    lock_held_by_other: Counter<u64>,
     // Kept because dropping an observable instrument ends its callbacks.
-    _gauges: [ObservableGauge<u64>; 3],
+    _gauges: [ObservableGauge<u64>; 4],
+    _ages: [ObservableGauge<f64>; 2],
     _counters: [ObservableCounter<u64>; 4],
 }
 
@@ -68,6 +73,10 @@ pub(super) fn install(provider: &SdkMeterProvider) {
             "db.client.operation.duration",
             "Duration of database client operations.",
         ),
+        task_duration: seconds("bangui.task.duration", "Duration of runs of scheduled tasks."),
+        lock_takeovers: lock_counter(&meter, LockCount::Takeovers),
+        lock_heartbeats_lost: lock_counter(&meter, LockCount::HeartbeatsLost),
+        lock_held_by_other: lock_counter(&meter, LockCount::HeldByOther),
         _gauges: [
             gauge(&meter, "bangui.bans.total", "{ban}", "Bans in force, over all jails.", &BANS),
             gauge(&meter, "bangui.jails.total", "{jail}", "Jails of fail2ban.", &JAILS),
@@ -77,12 +86,76 @@ pub(super) fn install(provider: &SdkMeterProvider) {
                 .with_description("Log records that the collector has not acknowledged yet.")
                 .with_callback(|observer| observer.observe(counts::buffered(), &[]))
                 .build(),
+            meter
+                .u64_observable_gauge("bangui.scheduler.lock.held")
+                .with_unit("{lock}")
+                .with_description("1 while this instance runs the scheduled tasks, else 0.")
+                .with_callback(|observer| {
+                    scheduled::lock_held().into_iter().for_each(|held| observer.observe(held, &[]));
+                })
+                .build(),
         ],
+        _ages: ages(&meter),
         _counters: log_counters(&meter),
     };
     // The series exists from the start, so that an alert on its increase sees the first one.
     instruments.fail2ban_connection_errors.add(0, &[]);
     let _ = INSTRUMENTS.set(instruments);
+}
+
+/// What is counted of the scheduler's lock.
+enum LockCount {
+    Takeovers,
+    HeartbeatsLost,
+    HeldByOther,
+}
+
+fn lock_counter(meter: &Meter, count: LockCount) -> Counter<u64> {
+    let (name, unit, description) = match count {
+        LockCount::Takeovers => (
+            "bangui.scheduler.lock.takeovers",
+            "{takeover}",
+            "Stale locks that were taken over from another instance.",
+        ),
+        LockCount::HeartbeatsLost => (
+            "bangui.scheduler.lock.heartbeats_lost",
+            "{loss}",
+            "Times that the lock was lost while it was held.",
+        ),
+        LockCount::HeldByOther => (
+            "bangui.scheduler.lock.held_by_other",
+            "{report}",
+            "Reports that another instance holds the lock, one a minute at most.",
+        ),
+    };
+    let counter = meter.u64_counter(name).with_unit(unit).with_description(description).build();
+    // As with the errors of fail2ban's connection: alerts must see the first one.
+    counter.add(0, &[]);
+    counter
+}
+
+/// Seconds since something happened, which grow while nothing is reported.
+fn ages(meter: &Meter) -> [ObservableGauge<f64>; 2] {
+    let age = |name: &'static str, description: &'static str| {
+        meter.f64_observable_gauge(name).with_unit("s").with_description(description)
+    };
+    [
+        age(
+            "bangui.scheduler.lock.age",
+            "Time since the last heartbeat of the lock's holder, as this instance knows it.",
+        )
+        .with_callback(|observer| {
+            scheduled::lock_age_seconds().into_iter().for_each(|age| observer.observe(age, &[]));
+        })
+        .build(),
+        age("bangui.task.last_success.age", "Time since the last success of a scheduled task.")
+            .with_callback(|observer| {
+                for (task, age) in scheduled::success_ages_seconds() {
+                    observer.observe(age, &[KeyValue::new("bangui.task.name", task)]);
+                }
+            })
+            .build(),
+    ]
 }
 
 /// What the log path counts about itself; the instruments only read.
@@ -235,4 +308,41 @@ pub fn set_counts(counts: Option<(usize, usize)>) {
     let (bans, jails) = counts.map_or((-1, -1), |(bans, jails)| (number(bans), number(jails)));
     BANS.store(bans, Ordering::Relaxed);
     JAILS.store(jails, Ordering::Relaxed);
+}
+
+/// A run of a scheduled task is over; it failed with the given kind of error.
+pub fn task(task: &'static str, seconds: f64, error_type: Option<&'static str>) {
+    if error_type.is_none() {
+        scheduled::task_succeeded(task);
+    }
+    let Some(instruments) = INSTRUMENTS.get() else { return };
+    let mut attributes = vec![KeyValue::new("bangui.task.name", task)];
+    attributes.extend(error_type.map(|error| KeyValue::new("error.type", error)));
+    instruments.task_duration.record(seconds, &attributes);
+}
+
+/// Whether this instance holds the scheduler's lock, and how old the holder's heartbeat is.
+pub fn set_scheduler_lock(is_held: bool, age_seconds: Option<f64>) {
+    scheduled::set_lock(is_held, age_seconds);
+}
+
+/// A stale lock was taken over from another instance.
+pub fn scheduler_lock_taken_over() {
+    if let Some(instruments) = INSTRUMENTS.get() {
+        instruments.lock_takeovers.add(1, &[]);
+    }
+}
+
+/// The lock was lost while it was held.
+pub fn scheduler_lock_heartbeat_lost() {
+    if let Some(instruments) = INSTRUMENTS.get() {
+        instruments.lock_heartbeats_lost.add(1, &[]);
+    }
+}
+
+/// It was told that another instance holds the lock.
+pub fn scheduler_lock_held_by_other() {
+    if let Some(instruments) = INSTRUMENTS.get() {
+        instruments.lock_held_by_other.add(1, &[]);
+    }
 }

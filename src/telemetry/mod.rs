@@ -25,6 +25,7 @@ mod repeats;
 mod resource;
 mod sampler;
 pub mod sanitize;
+mod scheduled;
 pub mod span;
 mod stdout;
 #[cfg(test)]

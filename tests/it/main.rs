@@ -22,6 +22,7 @@ mod own_process;
 mod process;
 mod quiet;
 mod sampling;
+mod scheduler_lock;
 mod secrets;
 mod settings;
 mod sign_in;

@@ -24,6 +24,7 @@ fn wrong_settings_are_told_one_line_each() {
         ("BANGUI_JAEGER_QUERY_URL", "ftp://h"),
         ("BANGUI_LISTEN", "nowhere"),
         ("BANGUI_LOG_LEVEL", "loud"),
+        ("BANGUI_SCHEDULER_LEASE_SECONDS", "0"),
         ("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", "perhaps"),
         ("BANGUI_TLS_CERT_FILE", "cert.pem"),
         ("BANGUI_TRUSTED_PROXIES", "10.0.0.300"),
@@ -63,7 +64,12 @@ fn config_shows_the_settings_and_masks_secrets() {
     let builder = Bangui::builder().env("BANGUI_API_TOKEN", token).env("BANGUI_LOG_LEVEL", "debug");
     let output = builder.run(folder.path(), &["config"], "");
     assert_eq!(output.code, Some(0), "{output:?}");
-    for line in ["BANGUI_ADMIN_PASSWORD=***", "BANGUI_API_TOKEN=***", "BANGUI_LOG_LEVEL=debug"] {
+    for line in [
+        "BANGUI_ADMIN_PASSWORD=***",
+        "BANGUI_API_TOKEN=***",
+        "BANGUI_SCHEDULER_LEASE_SECONDS=30",
+        "BANGUI_LOG_LEVEL=debug",
+    ] {
         assert!(output.stdout.iter().any(|own| own == line), "{line} in {output:?}");
     }
     let text = format!("{output:?}");

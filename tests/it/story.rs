@@ -20,13 +20,18 @@ const SECONDS: Duration = Duration::from_secs(10);
 const METRICS_SOON: Duration = Duration::from_secs(30);
 
 /// The documented metrics and their labels beside `job` and `instance`.
-const METRICS: [(&str, &[&str]); 6] = [
+const METRICS: [(&str, &[&str]); 11] = [
     ("bangui_http_requests_total", &["endpoint", "method", "status_code"]),
     ("bangui_http_request_duration_seconds_bucket", &["endpoint", "le", "method"]),
     ("bangui_http_active_requests", &["endpoint", "method"]),
     ("bangui_bans_total", &[]),
     ("bangui_jails_total", &[]),
     ("bangui_fail2ban_connection_errors_total", &[]),
+    ("bangui_scheduler_lock_held", &[]),
+    ("bangui_scheduler_lock_age_seconds", &[]),
+    ("bangui_scheduler_lock_takeovers_total", &[]),
+    ("bangui_scheduler_lock_heartbeats_lost_total", &[]),
+    ("bangui_scheduler_lock_held_by_other_total", &[]),
 ];
 
 /// Prints the steps with their times.

@@ -8,6 +8,7 @@ use super::super::Services;
 use super::super::body::{self, Body};
 use super::super::call::Call;
 use super::super::problem::Problem;
+use super::scheduler::LockDocument;
 use crate::telemetry;
 
 #[derive(Serialize)]
@@ -24,6 +25,7 @@ pub(super) struct Status {
     bans: usize,
     bans_24h: Option<i64>,
     telemetry: Telemetry,
+    scheduler: Option<Scheduler>,
     links: Links,
     version: &'static str,
     started_at: Timestamp,
@@ -66,6 +68,14 @@ struct Telemetry {
 }
 
 #[derive(Serialize)]
+struct Scheduler {
+    /// Whether this instance runs the scheduled tasks.
+    held_here: bool,
+    #[serde(flatten)]
+    lock: LockDocument,
+}
+
+#[derive(Serialize)]
 struct Links {
     jaeger: Option<String>,
 }
@@ -78,6 +88,7 @@ pub(super) async fn state(services: &Services) -> Status {
     let age = services.history.last_poll().map(|at| at.elapsed().as_secs_f64());
     // The status must be had even when the store fails; that failure has its own signs.
     let bans_24h = services.history.bans_24h().await.ok();
+    let lock = services.lock.get_lock_health().await.ok();
     let site = &services.site;
     Status {
         fail2ban: Fail2ban {
@@ -105,6 +116,10 @@ pub(super) async fn state(services: &Services) -> Status {
             endpoint: site.export_endpoint.clone(),
             healthy: site.export.and_then(|_| telemetry::is_healthy()),
         },
+        scheduler: lock.map(|lock| Scheduler {
+            held_here: services.lock.is_held_here(),
+            lock: LockDocument::from(lock),
+        }),
         links: Links { jaeger: site.jaeger_ui_url.clone() },
         version: env!("CARGO_PKG_VERSION"),
         started_at: site.started_at,

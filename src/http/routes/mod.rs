@@ -9,5 +9,6 @@ pub(super) mod jails;
 pub(super) mod lists;
 pub(super) mod metrics;
 pub(super) mod page;
+pub(super) mod scheduler;
 pub(super) mod settings;
 pub(super) mod traces;

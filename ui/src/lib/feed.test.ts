@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { entryOf, feedOf, MAX_FEED, prepend } from "./feed";
 import { describe as describeHealth } from "./health";
-import type { HistoryItem, Status } from "./types";
+import type { HistoryItem, SchedulerLock, Status } from "./types";
 
 const item = (id: number, minute: number, unbanned: number | null = null): HistoryItem => ({
   id,
@@ -56,6 +56,23 @@ describe("health", () => {
       { value: "not reachable", level: "bad", title: "no socket" },
       { id: "log", value: "cannot be read", level: "warn" },
     ]);
+  });
+
+  it("says which instance runs the scheduled tasks", () => {
+    const holder = { locked: true, pid: 7, hostname: "bans-2", age_seconds: 1, ttl_remaining: 29 };
+    const tasks = (scheduler: SchedulerLock | null) =>
+      describeHealth({ ...status, scheduler }).find((item) => item.id === "scheduler");
+    expect(tasks(null)).toBeUndefined();
+    const here = tasks({ ...holder, held_here: true, is_stale: false });
+    expect(here).toMatchObject({ value: "run here", level: "ok" });
+    const other = tasks({ ...holder, held_here: false, is_stale: false });
+    expect(other).toMatchObject({ value: "run by bans-2", level: "ok" });
+    expect(other?.title).toContain("Process 7 on bans-2");
+    const dead = tasks({ ...holder, held_here: false, is_stale: true });
+    expect(dead).toMatchObject({ value: "run by nobody", level: "warn" });
+    const nobody = { locked: false, pid: null, hostname: null, age_seconds: null };
+    const free = { ...nobody, held_here: false, is_stale: false, ttl_remaining: null };
+    expect(tasks(free)).toMatchObject({ value: "run by nobody", level: "warn" });
   });
 
   it("tells telemetry that is off from telemetry that fails", () => {

@@ -1,8 +1,8 @@
 // Says in a few words how each part is doing, from the status that the service reports.
-import type { SourceHealth, Status } from "./types";
+import type { SchedulerLock, SourceHealth, Status } from "./types";
 
 export interface HealthItem {
-  id: "fail2ban" | "list" | "log" | "telemetry";
+  id: "fail2ban" | "list" | "log" | "scheduler" | "telemetry";
   label: string;
   value: string;
   title: string;
@@ -18,6 +18,7 @@ export function describe(status: Status | null): HealthItem[] {
   const items = [fail2ban(status)];
   if (list !== undefined) items.push(source("list", "Ban list", list));
   if (log !== undefined) items.push(source("log", "Log", log));
+  if (status.scheduler) items.push(scheduler(status.scheduler));
   return [...items, telemetry(status)];
 }
 
@@ -44,6 +45,24 @@ function source(id: "list" | "log", label: string, health: SourceHealth): Health
   const age = health.age_seconds ?? null;
   const title = age === null ? "" : `${age.toFixed(1)} s old when last reported`;
   return { id, label, value: "in step", title, level: "ok" };
+}
+
+function scheduler({ held_here, locked, pid, hostname, is_stale }: SchedulerLock): HealthItem {
+  const base = { id: "scheduler", label: "Tasks" } as const;
+  if (held_here) {
+    const title = `This instance holds the scheduler's lock (process ${pid ?? "unknown"})`;
+    return { ...base, value: "run here", title, level: "ok" };
+  }
+  const where = hostname ?? "another instance";
+  if (locked && !is_stale) {
+    const title = `Process ${pid ?? "unknown"} on ${where} holds the scheduler's lock`;
+    return { ...base, value: `run by ${where}`, title, level: "ok" };
+  }
+  // Within a lease time somebody takes it over; until then nothing is lost but time.
+  const title = locked
+    ? `Process ${pid ?? "unknown"} on ${where} no longer gives a sign of life`
+    : "Nobody holds the scheduler's lock";
+  return { ...base, value: "run by nobody", title, level: "warn" };
 }
 
 function telemetry({ telemetry: { export: kind, endpoint, healthy } }: Status): HealthItem {

@@ -13,6 +13,17 @@ export interface SourceHealth {
   error?: string | null;
 }
 
+/** Which instance runs the scheduled tasks. */
+export interface SchedulerLock {
+  held_here: boolean;
+  locked: boolean;
+  pid: number | null;
+  hostname: string | null;
+  age_seconds: number | null;
+  is_stale: boolean;
+  ttl_remaining: number | null;
+}
+
 export interface Status {
   fail2ban: {
     connected: boolean;
@@ -24,6 +35,8 @@ export interface Status {
   bans: number | null;
   bans_24h: number | null;
   telemetry: { export: string; endpoint: string | null; healthy: boolean | null };
+  /** Absent in an older answer, null when the store did not give it. */
+  scheduler?: SchedulerLock | null;
   links: { jaeger: string | null };
   version: string;
   started_at: string;

@@ -1,0 +1,6 @@
+//! The lock: its keeper on a real store, and its promises in the simulation.
+
+mod model;
+mod process;
+mod simulation;
+mod store;

@@ -1,0 +1,320 @@
+//! A model of the database: the lock's row, a clock that can jump, and a network in between that
+//! delays and loses. It does what the statements of `store/lock.rs` do; a test holds both together.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
+
+use super::super::database::Database;
+use crate::store::{Claim, Fence, LockRow};
+
+/// SplitMix64: small, and the same everywhere.
+#[derive(Debug, Clone)]
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Below a limit.
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    pub(super) fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// Up to a time, in milliseconds.
+    pub(super) fn time(&mut self, limit: Duration) -> Duration {
+        Duration::from_millis(self.below(u64::try_from(limit.as_millis()).unwrap() + 1))
+    }
+}
+
+/// The row, as SQLite would hold it.
+#[derive(Debug, Clone)]
+struct Row {
+    owner: Option<String>,
+    heartbeat_at: i64,
+    heartbeat_timeout: i64,
+    epoch: i64,
+}
+
+/// The table and its statements.
+#[derive(Debug, Default)]
+pub(super) struct Table(Option<Row>);
+
+impl Row {
+    fn is_stale(&self, now_ms: i64) -> bool {
+        let age = now_ms.div_euclid(1000) - self.heartbeat_at;
+        age < -(self.heartbeat_timeout / 3) || age > self.heartbeat_timeout
+    }
+
+    fn is_of(&self, fence: &Fence) -> bool {
+        self.epoch == fence.epoch && self.owner.as_ref() == Some(&fence.owner)
+    }
+}
+
+impl Table {
+    pub(super) fn look(&self, now_ms: i64) -> Option<LockRow> {
+        self.0.as_ref().map(|row| LockRow {
+            pid: None,
+            hostname: None,
+            owner: row.owner.clone(),
+            epoch: row.epoch,
+            age_seconds: (now_ms - row.heartbeat_at * 1000) as f64 / 1000.0,
+            heartbeat_timeout: row.heartbeat_timeout,
+            is_stale: row.is_stale(now_ms),
+        })
+    }
+
+    pub(super) fn acquire(&mut self, claim: &Claim, seen: i64, now_ms: i64) -> Option<i64> {
+        let may_take = self.0.as_ref().is_none_or(|row| {
+            let is_own = row.owner.as_ref().is_none_or(|owner| *owner == claim.owner);
+            row.epoch == seen && (is_own || row.is_stale(now_ms))
+        });
+        may_take.then(|| {
+            self.0 = Some(Row {
+                owner: Some(claim.owner.clone()),
+                heartbeat_at: now_ms.div_euclid(1000),
+                heartbeat_timeout: claim.heartbeat_timeout,
+                epoch: seen + 1,
+            });
+            seen + 1
+        })
+    }
+
+    pub(super) fn renew(&mut self, fence: &Fence, now_ms: i64) -> bool {
+        let row = self.0.as_mut().filter(|row| row.is_of(fence));
+        row.map(|row| row.heartbeat_at = now_ms.div_euclid(1000)).is_some()
+    }
+
+    pub(super) fn release(&mut self, owner: &str) -> bool {
+        let row = self.0.as_mut().filter(|row| row.owner.as_deref() == Some(owner));
+        row.map(|row| row.owner = None).is_some()
+    }
+
+    /// Whether a scheduled write would be made.
+    pub(super) fn admits(&self, fence: &Fence, now_ms: i64) -> bool {
+        self.0.as_ref().is_some_and(|row| row.is_of(fence) && !row.is_stale(now_ms))
+    }
+}
+
+/// What goes wrong on the way to the database now.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Weather {
+    /// A statement or its answer may take so long.
+    pub(super) delay: Duration,
+    /// Of a hundred statements, so many are lost on the way, and as many answers.
+    pub(super) loss_percent: u64,
+}
+
+/// What was seen in one history, or in many.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) written: u64,
+    pub(super) refused: u64,
+    pub(super) effects: u64,
+    /// Effects of one that was the holder no longer; only a jump of the clock allows them.
+    pub(super) late_effects: u64,
+    pub(super) epochs: u64,
+}
+
+/// Everything outside of the processes.
+pub(super) struct World {
+    pub(super) seed: u64,
+    pub(super) random: Random,
+    pub(super) table: Table,
+    begun: Instant,
+    /// When the trouble ends.
+    end: Instant,
+    /// The database's clock is ahead of time by so much.
+    pub(super) clock_ms: i64,
+    /// Whether it has jumped in this history.
+    pub(super) has_jumped: bool,
+    pub(super) weather: Weather,
+    /// Until when a process does not run, and until when it does not reach the database.
+    pub(super) paused: Vec<Instant>,
+    pub(super) cut_off: Vec<Instant>,
+    /// Which process was given an epoch; who wrote in it.
+    given: BTreeMap<i64, String>,
+    last_written: i64,
+    pub(super) seen: Seen,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, processes: usize, trouble: Duration) -> Arc<Mutex<Self>> {
+        let now = Instant::now();
+        let mut random = Random(seed);
+        let clock_ms = 1_700_000_000_000 + i64::try_from(random.below(1000)).unwrap();
+        Arc::new(Mutex::new(Self {
+            seed,
+            random,
+            table: Table::default(),
+            begun: now,
+            end: now + trouble,
+            clock_ms,
+            has_jumped: false,
+            weather: Weather::default(),
+            paused: vec![now; processes],
+            cut_off: vec![now; processes],
+            given: BTreeMap::new(),
+            last_written: 0,
+            seen: Seen::default(),
+        }))
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock_ms + i64::try_from(self.begun.elapsed().as_millis()).unwrap()
+    }
+
+    fn given(&mut self, epoch: i64, owner: &str) {
+        let before = self.given.insert(epoch, owner.to_owned());
+        assert_eq!(before, None, "seed {}: epoch {epoch} was given twice", self.seed);
+        let last = self.given.last_key_value().map(|(epoch, _)| *epoch);
+        assert_eq!(last, Some(epoch), "seed {}: an epoch of the past was given", self.seed);
+        self.seen.epochs += 1;
+    }
+
+    /// A scheduled write arrives.
+    fn write(&mut self, fence: &Fence) -> bool {
+        if !self.table.admits(fence, self.now_ms()) {
+            self.seen.refused += 1;
+            return false;
+        }
+        let (seed, owner) = (self.seed, self.given.get(&fence.epoch));
+        assert_eq!(owner, Some(&fence.owner), "seed {seed}: two writers in an epoch");
+        let last = self.given.last_key_value().map(|(epoch, _)| *epoch);
+        assert_eq!(last, Some(fence.epoch), "seed {seed}: a write from an old epoch");
+        assert!(self.last_written <= fence.epoch, "seed {seed}: writes out of order");
+        self.last_written = fence.epoch;
+        self.seen.written += 1;
+        true
+    }
+
+    /// A task does something outside of the database, where no fence is asked for.
+    pub(super) fn effect(&mut self, fence: &Fence) {
+        self.seen.effects += 1;
+        let last = self.given.last_key_value().map(|(epoch, _)| *epoch);
+        if last != Some(fence.epoch) {
+            self.seen.late_effects += 1;
+            let seed = self.seed;
+            assert!(self.has_jumped, "seed {seed}: the lease was taken before the tasks ended");
+        }
+    }
+}
+
+/// The way of one process to the database.
+#[derive(Clone)]
+pub(super) struct Connection {
+    pub(super) world: Arc<Mutex<World>>,
+    pub(super) process: usize,
+}
+
+impl Connection {
+    pub(super) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    /// Runs a statement, if the weather lets it through; it runs then although nobody may wait
+    /// for it any longer.
+    async fn run<T: Send + 'static>(
+        &self,
+        statement: impl FnOnce(&mut World) -> T + Send + 'static,
+    ) -> Result<T, &'static str> {
+        let (there, back, lost) = {
+            let world = &mut *self.world();
+            if world.weather.delay.is_zero() && world.weather.loss_percent == 0 {
+                if world.cut_off[self.process] <= Instant::now() {
+                    return Ok(statement(world));
+                }
+                return Err("cut off");
+            }
+            let Weather { delay, loss_percent } = world.weather;
+            // What was sent in bad weather arrives before the trouble ends, or never.
+            let delay = delay.min(world.end.saturating_duration_since(Instant::now()) / 2);
+            let random = &mut world.random;
+            (random.time(delay), random.time(delay), [(); 2].map(|()| random.chance(loss_percent)))
+        };
+        let (tell, told) = oneshot::channel();
+        let own = self.clone();
+        let arrive = async move {
+            sleep(there).await;
+            if lost[0] || own.is_cut_off() {
+                return own.lose(tell).await;
+            }
+            let value = statement(&mut own.world());
+            sleep(back).await;
+            if lost[1] || own.is_cut_off() {
+                return own.lose(tell).await;
+            }
+            let _ = tell.send(value);
+        };
+        tokio::spawn(arrive);
+        told.await.map_err(|_| "the connection broke")
+    }
+
+    fn is_cut_off(&self) -> bool {
+        self.world().cut_off[self.process] > Instant::now()
+    }
+
+    /// Half of the time a connection breaks, half of the time nothing is heard any more.
+    async fn lose<T>(&self, tell: oneshot::Sender<T>) {
+        if self.world().random.chance(50) {
+            tell_nothing_for_long(tell).await;
+        }
+    }
+
+    pub(super) async fn write(&self, fence: &Fence) -> Result<bool, &'static str> {
+        let fence = fence.clone();
+        self.run(move |world| world.write(&fence)).await
+    }
+}
+
+async fn tell_nothing_for_long<T>(tell: oneshot::Sender<T>) {
+    sleep(Duration::from_secs(3600)).await;
+    drop(tell);
+}
+
+impl Database for Connection {
+    type Error = &'static str;
+
+    async fn look(&self) -> Result<Option<LockRow>, Self::Error> {
+        self.run(|world| world.table.look(world.now_ms())).await
+    }
+
+    async fn acquire(&self, claim: &Claim, seen: i64) -> Result<Option<i64>, Self::Error> {
+        let claim = claim.clone();
+        self.run(move |world| {
+            let now_ms = world.now_ms();
+            let epoch = world.table.acquire(&claim, seen, now_ms);
+            if let Some(epoch) = epoch {
+                world.given(epoch, &claim.owner);
+            }
+            epoch
+        })
+        .await
+    }
+
+    async fn renew(&self, fence: &Fence) -> Result<bool, Self::Error> {
+        let fence = fence.clone();
+        self.run(move |world| {
+            let now_ms = world.now_ms();
+            world.table.renew(&fence, now_ms)
+        })
+        .await
+    }
+
+    async fn release(&self, owner: &str) -> Result<bool, Self::Error> {
+        let owner = owner.to_owned();
+        self.run(move |world| world.table.release(&owner)).await
+    }
+}

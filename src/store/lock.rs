@@ -1,0 +1,163 @@
+//! The row of the scheduler's lock, and transactions that only its holder can make.
+//!
+//! Every statement here decides by the database's own clock; no instance's clock is ever bound to
+//! one. `src/lock/mod.rs` argues why that, and these conditions, are right.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row as _, Sqlite, Transaction};
+
+use super::{Error, Store};
+
+/// Whether the lock may be taken from its holder. Whole seconds are compared, so a heartbeat is
+/// at least `heartbeat_timeout` old, and at most one second more, when its age passes that number.
+/// A heartbeat from the future tells that the clock was set back; one further away than holders
+/// send them apart would keep a dead holder in office for as long as the clock was set back.
+macro_rules! is_stale {
+    () => {
+        "(unixepoch() - scheduler_lock.heartbeat_at \
+         NOT BETWEEN -(scheduler_lock.heartbeat_timeout / 3) \
+         AND scheduler_lock.heartbeat_timeout)"
+    };
+}
+
+/// The lock as it stands in the database.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LockRow {
+    /// Of the holder; nothing when the lock was released.
+    pub pid: Option<i64>,
+    /// The same.
+    pub hostname: Option<String>,
+    /// The same; random for each process.
+    pub owner: Option<String>,
+    /// How often the lock was taken.
+    pub epoch: i64,
+    /// Since the last heartbeat; negative after the clock was set back.
+    pub age_seconds: f64,
+    /// After how many seconds without a heartbeat the lock may be taken.
+    pub heartbeat_timeout: i64,
+    /// Whether the holder's time is over.
+    pub is_stale: bool,
+}
+
+/// Who wants the lock.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Random for each process: what the database knows it by.
+    pub owner: String,
+    /// For people.
+    pub pid: u32,
+    /// For people.
+    pub hostname: String,
+    /// After how many seconds without a heartbeat others may take it.
+    pub heartbeat_timeout: i64,
+}
+
+/// What a scheduled write must prove: that the lock is still held as it was when it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fence {
+    /// The process.
+    pub owner: String,
+    /// Its acquisition.
+    pub epoch: i64,
+}
+
+impl Store {
+    /// Reads the lock; nothing when nobody ever held it.
+    pub async fn read_lock(&self) -> Result<Option<LockRow>, Error> {
+        let query = sqlx::query(concat!(
+            "SELECT pid, hostname, owner, epoch, heartbeat_timeout, \
+             unixepoch('subsec') - heartbeat_at AS age, ",
+            is_stale!(),
+            " AS is_stale FROM scheduler_lock WHERE id = 1"
+        ))
+        .try_map(|row: SqliteRow| {
+            Ok(LockRow {
+                pid: row.try_get("pid")?,
+                hostname: row.try_get("hostname")?,
+                owner: row.try_get("owner")?,
+                epoch: row.try_get("epoch")?,
+                age_seconds: row.try_get("age")?,
+                heartbeat_timeout: row.try_get("heartbeat_timeout")?,
+                is_stale: row.try_get("is_stale")?,
+            })
+        })
+        .fetch_optional(&self.pool);
+        self.run("SELECT", "scheduler_lock", query).await
+    }
+
+    /// Takes the lock if it is free, stale or our own, and if nobody has taken it since epoch
+    /// `seen` (0: since there was no row). Answers with the new epoch, or nothing.
+    pub async fn acquire_lock(&self, claim: &Claim, seen: i64) -> Result<Option<i64>, Error> {
+        let query = sqlx::query_scalar(concat!(
+            "INSERT INTO scheduler_lock \
+             (id, pid, hostname, heartbeat_at, heartbeat_timeout, epoch, owner) \
+             VALUES (1, ?, ?, unixepoch(), ?, ? + 1, ?) \
+             ON CONFLICT (id) DO UPDATE SET pid = excluded.pid, hostname = excluded.hostname, \
+             heartbeat_at = excluded.heartbeat_at, \
+             heartbeat_timeout = excluded.heartbeat_timeout, \
+             epoch = excluded.epoch, owner = excluded.owner \
+             WHERE scheduler_lock.epoch = excluded.epoch - 1 \
+             AND (scheduler_lock.owner IS NULL OR scheduler_lock.owner = excluded.owner OR ",
+            is_stale!(),
+            ") RETURNING epoch"
+        ))
+        .bind(i64::from(claim.pid))
+        .bind(&claim.hostname)
+        .bind(claim.heartbeat_timeout)
+        .bind(seen)
+        .bind(&claim.owner)
+        .fetch_optional(&self.pool);
+        self.run("INSERT", "scheduler_lock", query).await
+    }
+
+    /// Says that the holder lives; false when it no longer is the holder. A stale lock that nobody
+    /// has taken becomes fresh again.
+    pub async fn renew_lock(&self, fence: &Fence) -> Result<bool, Error> {
+        let query = sqlx::query(
+            "UPDATE scheduler_lock SET heartbeat_at = unixepoch() \
+             WHERE id = 1 AND epoch = ? AND owner = ?",
+        )
+        .bind(fence.epoch)
+        .bind(&fence.owner)
+        .execute(&self.pool);
+        Ok(self.run("UPDATE", "scheduler_lock", query).await?.rows_affected() == 1)
+    }
+
+    /// Gives up what a process holds, whatever the epoch; false when it holds nothing. The row
+    /// stays, because the epoch must go on from where it is.
+    pub async fn release_lock(&self, owner: &str) -> Result<bool, Error> {
+        let query = sqlx::query(
+            "UPDATE scheduler_lock SET owner = NULL, pid = NULL, hostname = NULL \
+             WHERE id = 1 AND owner = ?",
+        )
+        .bind(owner)
+        .execute(&self.pool);
+        Ok(self.run("UPDATE", "scheduler_lock", query).await?.rows_affected() == 1)
+    }
+
+    /// Begins a transaction for a scheduled write, if the fence still stands. Nobody can take the
+    /// lock before it ends: it is the database's one writer from the start.
+    pub(super) async fn fenced(
+        &self,
+        fence: &Fence,
+    ) -> Result<Transaction<'static, Sqlite>, Error> {
+        let begin = async {
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let stands = sqlx::query(concat!(
+                "SELECT 1 FROM scheduler_lock WHERE id = 1 AND epoch = ? AND owner = ? AND NOT ",
+                is_stale!()
+            ))
+            .bind(fence.epoch)
+            .bind(&fence.owner)
+            .fetch_optional(&mut *transaction)
+            .await?;
+            Ok(stands.map(|_| transaction))
+        };
+        let transaction = self.run("SELECT", "scheduler_lock", begin).await?;
+        transaction.ok_or(Error::Fenced { epoch: fence.epoch })
+    }
+}
+
+#[cfg(test)]
+#[path = "lock_tests.rs"]
+mod tests;

@@ -1,0 +1,167 @@
+//! The statements of the lock against a real SQLite, whose clock is moved by moving heartbeats.
+
+use super::super::tests::temporary;
+use super::*;
+use crate::store::NewSession;
+
+fn claim(name: &str) -> Claim {
+    Claim { owner: name.into(), pid: 7, hostname: format!("host-{name}"), heartbeat_timeout: 30 }
+}
+
+fn fence(name: &str, epoch: i64) -> Fence {
+    Fence { owner: name.into(), epoch }
+}
+
+/// As if the last heartbeat had been so many seconds earlier.
+async fn age(store: &Store, seconds: i64) {
+    sqlx::query("UPDATE scheduler_lock SET heartbeat_at = unixepoch() - ?")
+        .bind(seconds)
+        .execute(&store.pool)
+        .await
+        .unwrap();
+}
+
+impl Store {
+    /// As if the clock had been set the other way; the simulation's model is compared so.
+    pub(crate) async fn shift_lock_heartbeat(&self, by_seconds: i64) {
+        sqlx::query("UPDATE scheduler_lock SET heartbeat_at = heartbeat_at + ?")
+            .bind(by_seconds)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_holds_it_until_it_is_released() {
+    let (_folder, store) = temporary().await;
+    assert_eq!(store.read_lock().await.unwrap(), None);
+    assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), Some(1));
+    assert_eq!(store.acquire_lock(&claim("b"), 0).await.unwrap(), None);
+    assert_eq!(store.acquire_lock(&claim("b"), 1).await.unwrap(), None);
+    assert!(store.renew_lock(&fence("a", 1)).await.unwrap());
+    assert!(!store.renew_lock(&fence("b", 1)).await.unwrap());
+    let row = store.read_lock().await.unwrap().unwrap();
+    assert_eq!((row.pid, row.hostname.as_deref()), (Some(7), Some("host-a")));
+    assert_eq!((row.epoch, row.heartbeat_timeout, row.is_stale), (1, 30, false));
+    assert!((0.0..5.0).contains(&row.age_seconds), "{row:?}");
+    assert!(!store.release_lock("b").await.unwrap());
+    assert!(store.release_lock("a").await.unwrap());
+    assert!(!store.release_lock("a").await.unwrap());
+    let row = store.read_lock().await.unwrap().unwrap();
+    assert_eq!((row.pid, row.hostname, row.owner, row.epoch), (None, None, None, 1));
+    assert_eq!(store.acquire_lock(&claim("b"), 1).await.unwrap(), Some(2));
+    assert!(!store.renew_lock(&fence("a", 1)).await.unwrap(), "the old epoch");
+}
+
+#[tokio::test]
+async fn who_lost_its_answer_takes_its_own_lock_again() {
+    let (_folder, store) = temporary().await;
+    assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), Some(1));
+    // The same statement once more, late: it must not raise the epoch behind the holder's back.
+    assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), None);
+    assert_eq!(store.acquire_lock(&claim("a"), 1).await.unwrap(), Some(2));
+    assert!(!store.renew_lock(&fence("a", 1)).await.unwrap());
+}
+
+#[tokio::test]
+async fn it_is_stale_after_its_time_and_when_it_is_from_the_future() {
+    let (_folder, store) = temporary().await;
+    let mut epoch = store.acquire_lock(&claim("a"), 0).await.unwrap().unwrap();
+    for (seconds, is_stale) in [(29, false), (33, true), (-8, false), (-13, true), (3600, true)] {
+        age(&store, seconds).await;
+        assert_eq!(store.read_lock().await.unwrap().unwrap().is_stale, is_stale, "{seconds}");
+        let name = format!("after {seconds}");
+        let taken = store.acquire_lock(&claim(&name), epoch).await.unwrap();
+        assert_eq!(taken, is_stale.then_some(epoch + 1), "{seconds}");
+        epoch = taken.unwrap_or(epoch);
+    }
+}
+
+#[tokio::test]
+async fn a_heartbeat_revives_a_stale_lock_that_nobody_took() {
+    let (_folder, store) = temporary().await;
+    store.acquire_lock(&claim("a"), 0).await.unwrap();
+    age(&store, 100).await;
+    assert!(store.renew_lock(&fence("a", 1)).await.unwrap());
+    assert!(!store.read_lock().await.unwrap().unwrap().is_stale);
+}
+
+#[tokio::test]
+async fn epochs_cannot_begin_anew() {
+    let (_folder, store) = temporary().await;
+    store.acquire_lock(&claim("a"), 4).await.unwrap();
+    for sql in ["DELETE FROM scheduler_lock", "UPDATE scheduler_lock SET epoch = 4"] {
+        let error = sqlx::query(sql).execute(&store.pool).await.unwrap_err().to_string();
+        assert!(error.contains("epoch"), "{error}");
+    }
+    assert_eq!(store.read_lock().await.unwrap().unwrap().epoch, 5);
+}
+
+#[tokio::test]
+async fn the_documented_query_runs_as_it_stands() {
+    let (_folder, store) = temporary().await;
+    store.acquire_lock(&claim("a"), 0).await.unwrap();
+    age(&store, 12).await;
+    let text = std::fs::read_to_string("docs/SCHEDULER.md").unwrap();
+    let documented = "SELECT pid, hostname, heartbeat_at, heartbeat_timeout, \
+        (datetime('now') - datetime(heartbeat_at, 'unixepoch')) as age \
+        FROM scheduler_lock WHERE id = 1;";
+    assert!(text.contains(documented), "docs/SCHEDULER.md lacks it");
+    let row: (i64, String, i64, i64, i64) =
+        sqlx::query_as(documented).fetch_one(&store.pool).await.unwrap();
+    assert_eq!((row.0, row.1.as_str(), row.3, row.4), (7, "host-a", 30, 0));
+    let better = "SELECT unixepoch() - heartbeat_at AS age FROM scheduler_lock WHERE id = 1;";
+    assert!(text.contains(better), "docs/SCHEDULER.md lacks it");
+    let age: i64 = sqlx::query_scalar(better).fetch_one(&store.pool).await.unwrap();
+    assert!((12..20).contains(&age), "{age}");
+}
+
+async fn open_session(store: &Store, byte: u8, expires_at: i64) {
+    let session = NewSession {
+        token_hash: &[byte; 32],
+        account_id: 1,
+        created_at: 1,
+        expires_at,
+        client_ip: "192.0.2.1",
+    };
+    store.create_session(&session).await.unwrap();
+}
+
+async fn count_sessions(store: &Store) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM sessions").fetch_one(&store.pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_fenced_write_needs_the_epoch_the_owner_and_a_fresh_heartbeat() {
+    let (_folder, store) = temporary().await;
+    store.create_first_account("admin", "hash", 1).await.unwrap();
+    open_session(&store, 1, 100).await;
+    open_session(&store, 2, 300).await;
+    store.acquire_lock(&claim("a"), 0).await.unwrap();
+    for wrong in [fence("a", 2), fence("a", 0), fence("b", 1)] {
+        let error = store.delete_expired_sessions(&wrong, 200).await.unwrap_err();
+        assert!(matches!(error, Error::Fenced { .. }), "{error}");
+    }
+    age(&store, 40).await;
+    let error = store.delete_expired_sessions(&fence("a", 1), 200).await.unwrap_err();
+    assert!(matches!(error, Error::Fenced { epoch: 1 }), "{error}");
+    assert_eq!(count_sessions(&store).await, 2);
+    store.renew_lock(&fence("a", 1)).await.unwrap();
+    assert_eq!(store.delete_expired_sessions(&fence("a", 1), 200).await.unwrap(), 1);
+    assert_eq!(count_sessions(&store).await, 1);
+}
+
+#[tokio::test]
+async fn nobody_takes_the_lock_in_the_midst_of_a_fenced_write() {
+    let (_folder, store) = temporary().await;
+    store.acquire_lock(&claim("a"), 0).await.unwrap();
+    let transaction = store.fenced(&fence("a", 1)).await.unwrap();
+    let claim = claim("b");
+    let mut release = Box::pin(store.release_lock("a"));
+    let waited = tokio::time::timeout(std::time::Duration::from_millis(200), &mut release).await;
+    assert!(waited.is_err(), "not even its release");
+    transaction.commit().await.unwrap();
+    assert!(release.await.unwrap());
+    assert_eq!(store.acquire_lock(&claim, 1).await.unwrap(), Some(2));
+}

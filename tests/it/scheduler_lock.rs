@@ -1,0 +1,185 @@
+//! The scheduler's lock between real processes on one SQLite file: one runs the tasks, another
+//! takes over, and whoever was paused meanwhile writes nothing.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sqlx::{Connection as _, SqliteConnection};
+use tokio::runtime::Runtime;
+
+use crate::support::{Bangui, Builder, SOON, eventually, expect, throughout};
+
+const LEASE_SECONDS: u64 = 3;
+
+/// The database, opened beside the services.
+struct Database {
+    runtime: Runtime,
+    connection: SqliteConnection,
+}
+
+impl Database {
+    fn open(folder: &Path) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let path = folder.join("bangui.db");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+        let connection = runtime.block_on(SqliteConnection::connect_with(&options)).unwrap();
+        Self { runtime, connection }
+    }
+
+    fn run(&mut self, sql: &'static str) {
+        self.runtime.block_on(sqlx::query(sql).execute(&mut self.connection)).unwrap();
+    }
+
+    fn number(&mut self, sql: &'static str) -> i64 {
+        self.runtime.block_on(sqlx::query_scalar(sql).fetch_one(&mut self.connection)).unwrap()
+    }
+
+    fn expired_sessions(&mut self) -> i64 {
+        self.number("SELECT count(*) FROM sessions WHERE expires_at < 100")
+    }
+}
+
+fn builder(folder: &Path) -> Builder {
+    Bangui::builder().data_dir(folder).env("BANGUI_SCHEDULER_LEASE_SECONDS", LEASE_SECONDS)
+}
+
+fn ends(bangui: &Bangui) -> (usize, usize, usize) {
+    let count = |name| bangui.events(name).len();
+    (count("task_started"), count("task_completed"), count("task_failed"))
+}
+
+fn lock(bangui: &Bangui) -> Value {
+    bangui.admin().get("/api/scheduler/lock").expect(200).json()
+}
+
+#[test]
+fn a_paused_holder_is_replaced_and_writes_nothing_when_it_wakes_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let often = builder(folder.path()).env("BANGUI_SESSION_CLEANUP_SECONDS", 1);
+    let mut first = often.start();
+    let acquired = first.wait_for_event("scheduler_lock_acquired");
+    let pid = json!(first.process().id());
+    assert_eq!((&acquired["level"], &acquired["pid"]), (&json!("info"), &pid));
+    assert_eq!(acquired["epoch"], 1);
+    let mut second = builder(folder.path()).start();
+    let held = second.wait_for_event("scheduler_lock_held_by_other_instance");
+    assert_eq!(
+        (&held["level"], &held["pid"], &held["epoch"]),
+        (&json!("warning"), &pid, &json!(1))
+    );
+    assert_eq!(lock(&second)["pid"], pid);
+
+    // The holder's next write has begun and waits for its turn when the holder is paused.
+    let mut database = Database::open(folder.path());
+    database.run("BEGIN IMMEDIATE");
+    eventually(SOON, "a run under way", || {
+        let (started, completed, failed) = ends(&first);
+        expect(started > completed + failed, format!("{started} {completed} {failed}"))
+    });
+    first.process().signal("STOP");
+    database.run("ROLLBACK");
+
+    let overwrite = second.wait_for_event("scheduler_lock_stale_overwrite");
+    assert_eq!((&overwrite["level"], &overwrite["pid"]), (&json!("info"), &pid));
+    assert_eq!(overwrite["epoch"], 2);
+    assert!(overwrite["age_seconds"].as_f64().unwrap() > LEASE_SECONDS as f64, "{overwrite}");
+    second.wait_for("scheduler_lock_acquired", |line| line["epoch"] == 2);
+    second.wait_for("task_completed", |line| line["task"] == "session_cleanup");
+    // From now on only the paused one would remove it: the other is done for an hour.
+    database.run("INSERT INTO sessions VALUES (x'00', 1, 1, 2, '192.0.2.1')");
+    let before = ends(&first);
+    first.process().signal("CONT");
+    let lost = first.wait_for_event("scheduler_lock_heartbeat_lost");
+    assert_eq!((&lost["level"], &lost["epoch"]), (&json!("warning"), &json!(1)));
+    first.wait_for_event("task_failed");
+    let second_pid = json!(second.process().id());
+    first.wait_for("scheduler_lock_held_by_other_instance", |line| line["pid"] == second_pid);
+    throughout(Duration::from_secs(2), "nothing is written", || {
+        let left = database.expired_sessions();
+        expect(left == 1 && ends(&first).1 == before.1, format!("{left} {:?}", ends(&first)))
+    });
+    assert_eq!((&lock(&first)["pid"], &lock(&first)["is_stale"]), (&second_pid, &json!(false)));
+
+    let stopped = Instant::now();
+    let ended = second.stop();
+    let is_told = |name| ended.lines.iter().any(|line| line["event"] == name);
+    assert!(
+        !is_told("scheduler_lock_release_mismatch") && !is_told("scheduler_lock_heartbeat_lost")
+    );
+    first.wait_for("scheduler_lock_acquired", |line| line["epoch"] == 3);
+    // The whole stop of the other is in it, and a busy machine.
+    assert!(stopped.elapsed() < Duration::from_secs(10), "{:?}", stopped.elapsed());
+    assert_eq!(first.events("scheduler_lock_stale_overwrite").len(), 0, "it was released");
+    eventually(SOON, "the write of the new epoch", || {
+        let left = database.expired_sessions();
+        expect(left == 0, format!("{left} left"))
+    });
+}
+
+#[test]
+fn the_lock_is_told_with_exactly_its_keys() {
+    let bangui = Bangui::builder().start();
+    bangui.wait_for_event("scheduler_lock_acquired");
+    let told = lock(&bangui);
+    let keys: Vec<_> = told.as_object().unwrap().keys().map(String::as_str).collect();
+    let expected = ["age_seconds", "hostname", "is_stale", "locked", "pid", "ttl_remaining"];
+    assert_eq!(keys, expected);
+    assert_eq!((&told["locked"], &told["is_stale"]), (&json!(true), &json!(false)));
+    assert!(told["hostname"].is_string() && told["age_seconds"].is_number(), "{told}");
+    let left = told["ttl_remaining"].as_f64().unwrap();
+    assert!((0.0..=30.0).contains(&left), "{told}");
+    let status = bangui.admin().get("/api/dashboard/status").expect(200).json();
+    assert_eq!(status["scheduler"]["held_here"], true, "{status}");
+    let run = bangui.wait_for_event("task_completed");
+    assert_eq!((&run["task"], &run["changes"]), (&json!("session_cleanup"), &json!(0)));
+    assert_eq!(run["correlation_id"].as_str().map(str::len), Some(32), "{run}");
+}
+
+#[test]
+fn a_lock_that_was_taken_by_hand_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let bangui = builder(folder.path()).start();
+    bangui.wait_for_event("scheduler_lock_acquired");
+    let mut database = Database::open(folder.path());
+    // The documented way to take it from its holder.
+    let sql = "UPDATE scheduler_lock SET owner = NULL, pid = NULL, hostname = NULL WHERE id = 1;";
+    let text = std::fs::read_to_string("docs/SCHEDULER.md").unwrap();
+    assert!(text.contains(sql), "docs/SCHEDULER.md lacks it");
+    database.run(sql);
+    bangui.wait_for_event("scheduler_lock_heartbeat_lost");
+    bangui.wait_for("scheduler_lock_acquired", |line| line["epoch"] == 2);
+    bangui.stop();
+
+    // With half an hour of lease, a stop comes long before the next heartbeat.
+    let slow =
+        Bangui::builder().data_dir(folder.path()).env("BANGUI_SCHEDULER_LEASE_SECONDS", 1800);
+    let bangui = slow.start();
+    bangui.wait_for_event("scheduler_lock_acquired");
+    database.run("UPDATE scheduler_lock SET owner = 'another', epoch = epoch + 1 WHERE id = 1");
+    let ended = bangui.stop();
+    let line = ended.lines.iter().find(|it| it["event"] == "scheduler_lock_release_mismatch");
+    let line = line.unwrap_or_else(|| panic!("{:#?}", ended.lines));
+    assert_eq!((&line["level"], &line["epoch"]), (&json!("warning"), &json!(3)));
+}
+
+#[test]
+fn a_database_that_takes_no_write_gives_the_lock_to_nobody_until_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let bangui = builder(folder.path()).start();
+    bangui.wait_for_event("scheduler_lock_acquired");
+    let mut database = Database::open(folder.path());
+    database.run("BEGIN IMMEDIATE");
+    let lost = bangui.wait_for_event("scheduler_lock_heartbeat_lost");
+    assert_eq!(lost["error"], "no heartbeat was confirmed in time");
+    // Before another could have had it.
+    assert!(lost["age_seconds"].as_f64().unwrap() < LEASE_SECONDS as f64, "{lost}");
+    throughout(Duration::from_secs(3), "it is held by nobody, and told once", || {
+        let (held, told) = ("scheduler_lock_acquired", "scheduler_lock_check_failed");
+        let counts = (bangui.events(held).len(), bangui.events(told).len());
+        expect(counts == (1, 1), format!("{counts:?}"))
+    });
+    assert_eq!(bangui.events("scheduler_lock_check_failed")[0]["level"], "error");
+    database.run("ROLLBACK");
+    bangui.wait_for("scheduler_lock_acquired", |line| line["epoch"] != 1);
+}
