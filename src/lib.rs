@@ -16,6 +16,7 @@ pub mod fetch;
 pub mod history;
 pub mod http;
 pub mod jails;
+pub mod proto;
 pub mod scheduler;
 pub mod settings;
 pub mod store;

@@ -21,8 +21,9 @@ const PURPOSE_CHARS_MIN: usize = 20;
 /// → domain.
 /// The HTTP side sees use cases, never the store or fail2ban behind them; it fetches for itself.
 /// Settings and telemetry stand beside: `config` knows `domain` only, `telemetry` `config` only.
-const MAY_NAME: [(&str, &str); 16] = [
+const MAY_NAME: [(&str, &str); 17] = [
     ("lib", ""),
+    ("proto", ""),
     ("main", "app config"),
     (
         "app",
