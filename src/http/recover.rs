@@ -13,12 +13,16 @@ use http_body_util::BodyExt as _;
 use tower::{BoxError, Layer, Service};
 
 use super::body::{Body, BodyError};
+use super::observe::Observed;
 use super::problem::Problem;
+use super::router::Match;
+use super::rpc;
+use crate::edge::{Failure, Kind};
 
 /// The body that the layer for panics makes of ours.
 type CaughtBody = tower_http::body::UnsyncBoxBody<Bytes, BoxError>;
 
-/// Turns errors of the layers further in into problems.
+/// Turns errors of the layers further in into problems, or into statuses for who speaks gRPC.
 #[derive(Clone)]
 pub(super) struct RecoverLayer;
 
@@ -49,23 +53,26 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let observed = request.extensions().get::<Observed>();
+        let is_call = observed.is_some_and(|observed| matches!(observed.found, Match::Rpc(_)));
         let response = self.0.call(request);
         Box::pin(async move {
             Ok(match response.await {
                 Ok(response) => response.map(|body| body.map_err(BodyError::new).boxed_unsync()),
-                Err(error) => problem(error).into_response(),
+                Err(error) if is_call => rpc::refused(failure(error)),
+                Err(error) => Problem::from(failure(error)).into_response(),
             })
         })
     }
 }
 
-fn problem(error: BoxError) -> Problem {
+fn failure(error: BoxError) -> Failure {
     if error.is::<tower::timeout::error::Elapsed>() {
-        Problem::new(StatusCode::GATEWAY_TIMEOUT, "the request took too long")
+        Failure::new(Kind::TooLate, "the request took too long")
     } else if error.is::<tower::load_shed::error::Overloaded>() {
-        Problem::unavailable("too many requests at once; try again")
+        Failure::new(Kind::Overloaded, "too many requests at once; try again")
     } else {
-        Problem::internal(error)
+        Failure::internal(error)
     }
 }
 
