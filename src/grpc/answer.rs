@@ -176,3 +176,68 @@ impl http_body::Body for CallBody {
         self.is_over || self.inner.is_end_stream()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::StreamExt as _;
+    use futures_util::stream;
+    use http_body_util::{BodyExt as _, StreamBody};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const NO_LIMIT: Deadline = Deadline(None);
+
+    fn endless(each: impl Fn() + Send + 'static) -> Body {
+        let frames = stream::repeat_with(move || {
+            each();
+            Ok::<_, Status>(Frame::data(Bytes::from_static(b"x")))
+        });
+        Body::new(StreamBody::new(frames.boxed()))
+    }
+
+    /// Reads to the end, which must be a status.
+    async fn end(mut body: CallBody) -> Code {
+        while let Some(frame) = body.frame().await {
+            if let Some(trailers) = frame.unwrap().trailers_ref() {
+                assert!(body.frame().await.is_none(), "nothing comes after the status");
+                return Status::from_header_map(trailers).unwrap().code();
+            }
+        }
+        panic!("the body ended without a status");
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_stream_ends_it_with_a_status() {
+        let body = CallBody::new(endless(|| panic!("in a stream")), NO_LIMIT, None, None);
+        assert_eq!(end(body).await, Code::Internal);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_always_has_something_to_say_ends_too() {
+        let deadline = Deadline(Some(Instant::now() + Duration::from_secs(1)));
+        let mut body = CallBody::new(endless(|| {}), deadline, None, None);
+        assert!(body.frame().await.unwrap().unwrap().is_data());
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(end(body).await, Code::DeadlineExceeded);
+
+        let stop = CancellationToken::new();
+        let mut body = CallBody::new(endless(|| {}), NO_LIMIT, Some(stop.clone()), None);
+        assert!(body.frame().await.unwrap().unwrap().is_data());
+        stop.cancel();
+        assert_eq!(end(body).await, Code::Unavailable);
+    }
+
+    #[test]
+    fn what_the_generated_servers_refuse_is_no_failure_of_ours() {
+        let refused = |code| normalised(Status::new(code, "in their words").into_http());
+        let kind = |code| refused(code).map(drop).unwrap_err().kind();
+        assert_eq!(kind(Code::Internal), Kind::Malformed);
+        assert_eq!(kind(Code::OutOfRange), Kind::TooLarge);
+        assert!(refused(Code::Unimplemented).is_ok(), "an encoding that is not known");
+        let ours = Failure::panicked();
+        assert!(normalised(refuse(ours)).is_ok());
+    }
+}

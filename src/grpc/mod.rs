@@ -91,6 +91,8 @@ impl Grpc {
             Builder::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                // So that the details of errors can be read without their own copies.
+                .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         };
         // What grpcurl and others ask first; older ones know the alpha only.
         let reflection = described().build_v1()?.max_decoding_message_size(MESSAGE_MAX_BYTES);

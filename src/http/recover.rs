@@ -82,3 +82,47 @@ pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
     let detail = "something failed here; the log says what";
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body::Body as _;
+    use tower::ServiceExt as _;
+    use tower::load_shed::error::Overloaded;
+    use tower::timeout::error::Elapsed;
+
+    use super::super::body;
+    use super::*;
+
+    /// What a failure of a layer further in becomes for a request that was matched so.
+    async fn recovered(found: Match, error: BoxError) -> Response<Body> {
+        let mut error = Some(error);
+        let inner = tower::service_fn(move |_: Request<Body>| {
+            let error = error.take().unwrap();
+            async move { Err::<Response<CaughtBody>, BoxError>(error) }
+        });
+        let mut request = Request::new(body::empty());
+        request.extensions_mut().insert(Observed { found, client: [127, 0, 0, 1].into() });
+        RecoverLayer.layer(inner).oneshot(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_door_is_told_in_its_own_words() {
+        for (status, code) in [(503, "14"), (504, "4"), (500, "13")] {
+            let error = || -> BoxError {
+                match status {
+                    503 => Overloaded::new().into(),
+                    504 => Elapsed::new().into(),
+                    _ => "broken".into(),
+                }
+            };
+            let answer = recovered(Match::Nothing, error()).await;
+            assert_eq!(answer.status().as_u16(), status);
+            assert_eq!(answer.headers()["content-type"], "application/problem+json");
+            let answer = recovered(Match::Rpc(None), error()).await;
+            assert_eq!((answer.status(), answer.body().is_end_stream()), (StatusCode::OK, true));
+            assert_eq!(answer.headers()["content-type"], "application/grpc");
+            assert_eq!(answer.headers()["grpc-status"], code);
+            assert!(answer.headers().contains_key("grpc-status-details-bin"));
+        }
+    }
+}

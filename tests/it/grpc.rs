@@ -344,3 +344,36 @@ fn probes_are_quiet_while_they_succeed() {
     bangui.wait_for("grpc_call_completed", |line| line["grpc_status"] == "NOT_FOUND");
     assert_eq!(bangui.events("grpc_call_completed").len(), 1);
 }
+
+#[test]
+fn the_contract_can_be_asked_for_with_a_token() {
+    use tonic_reflection::pb::v1::ServerReflectionRequest;
+    use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
+    use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+    use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+
+    let bangui = builder("read").start();
+    let stranger = Rpc::connect(&bangui);
+    let ask = |caller: &Rpc, what: MessageRequest| {
+        let message = ServerReflectionRequest { host: String::new(), message_request: Some(what) };
+        let request = caller.request(futures_util::stream::iter([message]));
+        let mut client = ServerReflectionClient::new(caller.channel());
+        let answers = caller.wait(client.server_reflection_info(request))?;
+        let first = caller.all(answers).into_iter().next().unwrap();
+        Ok::<_, Status>(first.message_response.unwrap())
+    };
+    let services = || MessageRequest::ListServices(String::new());
+    assert_eq!(ask(&stranger, services()).unwrap_err().code(), Code::Unauthenticated);
+    let known = stranger.token(API_TOKEN);
+    let answer = ask(&known, services()).unwrap();
+    let MessageResponse::ListServicesResponse(list) = answer else { panic!("{answer:?}") };
+    let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
+    for name in ["BanService", "JailService", "StatusService", "WatchService"] {
+        assert!(names.contains(&format!("bangui.v1.{name}")), "{names:?}");
+    }
+    // The details of errors are described as well, so that grpcurl can show them.
+    for symbol in ["bangui.v1.BanService.Ban", "google.rpc.BadRequest"] {
+        let answer = ask(&known, MessageRequest::FileContainingSymbol(symbol.into())).unwrap();
+        assert!(matches!(answer, MessageResponse::FileDescriptorResponse(_)), "{answer:?}");
+    }
+}
