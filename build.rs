@@ -8,13 +8,8 @@ use std::path::{Path, PathBuf};
 
 use prost::Message as _;
 
-/// The contract, in a fixed order so that what is generated is always the same.
-const CONTRACT: [&str; 4] = [
-    "bangui/v1/ban.proto",
-    "bangui/v1/jail.proto",
-    "bangui/v1/status.proto",
-    "bangui/v1/watch.proto",
-];
+/// The folder of the contract, below the root of imports.
+const CONTRACT: &str = "proto/bangui/v1";
 
 fn main() -> Result<(), Box<dyn Error>> {
     let page = Path::new("ui/dist");
@@ -31,8 +26,17 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The code of `src/proto`, and the descriptors from which reflection answers.
 fn generate() -> Result<(), Box<dyn Error>> {
-    // protox prints errors with the place in the .proto file, and its descriptors keep comments.
-    let descriptors = protox::compile(CONTRACT, ["proto"])?;
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(CONTRACT)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "proto") {
+            files.push(path);
+        }
+    }
+    // A folder has no order; what is generated must always be the same.
+    files.sort();
+    // protox names the place of an error in the .proto file, and its descriptors keep comments.
+    let descriptors = protox::compile(files, ["proto"])?;
     let out = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     std::fs::write(out.join("bangui.bin"), descriptors.encode_to_vec())?;
     tonic_prost_build::configure().compile_fds(descriptors)?;

@@ -30,3 +30,17 @@ impl Drop for Place {
         LISTENERS.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_limited_and_come_back() {
+        let taken: Vec<_> = std::iter::repeat_with(Place::take).map_while(Result::ok).collect();
+        assert_eq!(taken.len(), LISTENERS_MAX);
+        assert_eq!(Place::take().unwrap_err().kind(), Kind::TooManyListeners);
+        drop(taken);
+        assert!(Place::take().is_ok());
+    }
+}
