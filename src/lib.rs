@@ -2,8 +2,8 @@
 //! command is a log line, a metric and a span that share one id.
 //!
 //! `ARCHITECTURE.md` walks through the code. Dependencies go one way:
-//! main → app → http, scheduler → auth, jails, settings → audit, history, lock → fail2ban, fetch,
-//! store → domain;
+//! main → app → http → grpc → edge → auth, jails, settings → audit, history, lock → fail2ban,
+//! fetch, store → domain, with the scheduler beside http;
 //! the edges report to `telemetry`.
 
 pub mod app;
@@ -11,12 +11,15 @@ pub mod audit;
 pub mod auth;
 pub mod config;
 pub mod domain;
+pub mod edge;
 pub mod fail2ban;
 pub mod fetch;
+pub mod grpc;
 pub mod history;
 pub mod http;
 pub mod jails;
 pub mod lock;
+pub mod proto;
 pub mod scheduler;
 pub mod settings;
 pub mod store;

@@ -6,14 +6,14 @@ use super::Environment;
 
 const NAME: &str = "BANGUI_QUIET_ENDPOINTS";
 /// Asked every few seconds by probes and scrapers, or many at once by every page that is opened.
-const DEFAULT: &str = "/health,/metrics,assets";
+const DEFAULT: &str = "/health,/metrics,assets,/grpc.health.v1.Health/Check";
 /// The word for no quiet endpoint at all, because an empty value means unset.
 const NONE: &str = "none";
 
 /// All endpoints that can be named, as they stand in the `endpoint` of log lines and metrics. A
 /// test of the HTTP side holds this list against its table of routes. `other` is not among them:
 /// a path that does not exist is always answered with an error, which is never quiet.
-pub const ENDPOINTS: [&str; 20] = [
+pub const ENDPOINTS: [&str; 31] = [
     "/",
     "/health",
     "/metrics",
@@ -34,6 +34,17 @@ pub const ENDPOINTS: [&str; 20] = [
     "/api/events",
     "/v1/logs",
     "assets",
+    "/bangui.v1.StatusService/GetStatus",
+    "/bangui.v1.JailService/ListJails",
+    "/bangui.v1.JailService/GetJail",
+    "/bangui.v1.BanService/ListBans",
+    "/bangui.v1.BanService/Ban",
+    "/bangui.v1.BanService/Unban",
+    "/bangui.v1.WatchService/Watch",
+    "/grpc.health.v1.Health/Check",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 
 /// Endpoints whose requests are neither logged nor exported as spans unless they fail.

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
-use tracing::Span;
 
 use super::Services;
 use super::body::Body;
@@ -14,6 +13,7 @@ use super::problem::Problem;
 use super::router::{Access, Match, Route};
 use crate::auth::Caller;
 use crate::config::Scope;
+use crate::edge;
 
 /// Answers a request that `observe` has matched.
 pub(super) async fn dispatch(
@@ -25,6 +25,10 @@ pub(super) async fn dispatch(
     let (route, parameters) = match found {
         Match::Route(route, parameters) => (route, parameters),
         Match::OtherMethod(_, allow) => return Err(Problem::method_not_allowed(allow)),
+        Match::OnlyRpc(_) | Match::Rpc(_) => {
+            let detail = "this path speaks gRPC (application/grpc over HTTP/2) only";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
         Match::Nothing => return Err(Problem::not_found("no such path")),
     };
     if is_cross_site(&request) {
@@ -46,14 +50,9 @@ async fn admit(
         Access::Read => Scope::Read,
         Access::Write | Access::Session => Scope::Write,
     };
-    let caller = caller(services, headers).await?.ok_or_else(Problem::unauthorized)?;
-    Span::current().record("user.id", caller.username.as_str());
+    let caller = edge::access::admit(caller(services, headers).await?, needed)?;
     if route.access == Access::Session && caller.session.is_none() {
         let detail = "this is for the page, not for tokens";
-        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
-    }
-    if needed == Scope::Write && caller.scope == Scope::Read {
-        let detail = "this token may read only";
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     }
     Ok(Some(caller))
@@ -64,7 +63,7 @@ pub(super) async fn caller(
     services: &Services,
     headers: &HeaderMap,
 ) -> Result<Option<Caller>, Problem> {
-    if let Some(token) = cookie::bearer_token(headers) {
+    if let Some(token) = edge::access::bearer_token(headers) {
         return Ok(services.auth.caller_of_bearer(token));
     }
     match cookie::session_token(headers, services.site.https) {

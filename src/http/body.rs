@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::problem::Problem;
-use crate::telemetry::sanitize::sanitize_for_logging;
+pub(super) use crate::edge::clean;
 
 /// An error of a body, whatever made it. A type of its own, because a boxed error with its
 /// lifetime parameter keeps the compiler from seeing that handlers are `Send`.
@@ -55,12 +55,6 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Result<Respons
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     Ok(response)
-}
-
-/// Somebody else's text as an answer may hold it: rows of an older version and what fail2ban or
-/// Jaeger say were not all cleaned when they were written.
-pub(super) fn clean(text: String) -> String {
-    sanitize_for_logging(&text).into_owned()
 }
 
 /// An answer with a status.

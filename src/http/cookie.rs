@@ -22,13 +22,6 @@ pub(super) fn session_token(headers: &HeaderMap, https: bool) -> Option<&str> {
     Some(token.trim()).filter(|token| !token.is_empty() && token.len() <= TOKEN_MAX_BYTES)
 }
 
-/// The token behind `Authorization: Bearer`.
-pub(super) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-}
-
 /// The header that keeps a session in the browser.
 pub(super) fn set(token: &str, lifetime: Duration, https: bool) -> Option<HeaderValue> {
     header_value(token, lifetime.as_secs(), https)

@@ -22,8 +22,10 @@ use tracing::{Instrument as _, Span};
 use super::Services;
 use super::body::{Body, BodyError};
 use super::client_address::{Peer, client_address, logged};
-use super::cookie;
+use super::cookie::session_token;
 use super::router::{Match, Router};
+use super::rpc::{self, Calling};
+use crate::edge::access::bearer_token;
 use crate::telemetry::metrics::{self, HttpRequest};
 use crate::telemetry::sanitize::{sanitize_for_logging, sanitize_url_path};
 use crate::telemetry::span::{self, Remote};
@@ -86,7 +88,8 @@ where
         let peer = request.extensions().get::<Peer>().map_or([0, 0, 0, 0].into(), |peer| peer.0);
         let site = &self.services.site;
         let client = client_address(peer, request.headers(), &site.trusted_proxies);
-        let found = self.router.find(request.method(), request.uri().path());
+        let found = rpc::find(&request)
+            .unwrap_or_else(|| self.router.find(request.method(), request.uri().path()));
         let facts = HttpRequest {
             method: method_name(request.method()),
             route: found.endpoint(),
@@ -94,11 +97,23 @@ where
         };
         let span = self.span(&request, &facts, &found, client, peer);
         let active = Active::begin(facts);
+        let is_quiet = found.is_quiet(&site.quiet_endpoints);
+        if let Match::Rpc(method) = found {
+            let calling = Calling::begin(facts, method, span.clone(), is_quiet);
+            request.extensions_mut().insert(Observed { found, client });
+            let response = self.inner.call(request);
+            let answered = async move {
+                let Ok(mut response) = response.await;
+                identify(&mut response, &calling.span());
+                Ok(calling.answer(response, active))
+            };
+            return Box::pin(answered.instrument(span));
+        }
         let running = Running {
             facts,
             span: span.clone(),
             started: Instant::now(),
-            is_quiet: found.is_quiet(&site.quiet_endpoints),
+            is_quiet,
             is_over: false,
         };
         request.extensions_mut().insert(Observed { found, client });
@@ -126,28 +141,10 @@ impl<S> Observe<S> {
     ) -> Span {
         let site = &self.services.site;
         let headers = request.headers();
-        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        // The conventions' name of a span: the method, and the route if there is one.
-        let method = if facts.method == "_OTHER" { "HTTP" } else { facts.method };
-        let name = facts.route.map_or(method.to_owned(), |route| format!("{method} {route}"));
-        let agent = text(header::USER_AGENT).map(sanitize_for_logging);
-        let span = tracing::info_span!(
-            "request",
-            otel.name = name,
-            otel.kind = "server",
-            otel.status_code = Empty,
-            http.request.method = facts.method,
-            http.route = facts.route,
-            http.response.status_code = Empty,
-            url.path = shown(sanitize_url_path(request.uri().path())),
-            url.scheme = facts.scheme,
-            network.protocol.version = version(request.version()),
-            client.address = logged(client, site.log_client_ip),
-            user_agent.original = agent.as_deref().map(shown),
-            user.id = Empty,
-            error.type = Empty,
-        );
-        let token = cookie::bearer_token(headers).or(cookie::session_token(headers, site.https));
+        let span = self.new_span(request, facts, found, client);
+        // A call is never made with a session, so it is not continued for one either.
+        let cookie = (!matches!(found, Match::Rpc(_))).then(|| session_token(headers, site.https));
+        let token = bearer_token(headers).or(cookie.flatten());
         let is_known = site.trusted_proxies.contains(peer)
             || token.is_some_and(|token| self.services.auth.is_known(token));
         match Remote::from_header(single(headers.get_all("traceparent")), is_known) {
@@ -159,6 +156,41 @@ impl<S> Observe<S> {
                 span
             }
         }
+    }
+
+    fn new_span(
+        &self,
+        request: &Request<Body>,
+        facts: &HttpRequest,
+        found: &Match,
+        client: std::net::IpAddr,
+    ) -> Span {
+        let site = &self.services.site;
+        let agent = request.headers().get(header::USER_AGENT).and_then(|it| it.to_str().ok());
+        let agent = agent.map(sanitize_for_logging);
+        let (agent, address) = (agent.as_deref().map(shown), logged(client, site.log_client_ip));
+        if let Match::Rpc(method) = found {
+            return rpc::span(*method, address, agent);
+        }
+        // The conventions' name of a span: the method, and the route if there is one.
+        let method = if facts.method == "_OTHER" { "HTTP" } else { facts.method };
+        let name = facts.route.map_or(method.to_owned(), |route| format!("{method} {route}"));
+        tracing::info_span!(
+            "request",
+            otel.name = name,
+            otel.kind = "server",
+            otel.status_code = Empty,
+            http.request.method = facts.method,
+            http.route = facts.route,
+            http.response.status_code = Empty,
+            url.path = shown(sanitize_url_path(request.uri().path())),
+            url.scheme = facts.scheme,
+            network.protocol.version = version(request.version()),
+            client.address = address,
+            user_agent.original = agent,
+            user.id = Empty,
+            error.type = Empty,
+        )
     }
 }
 
@@ -261,7 +293,7 @@ impl Drop for Running {
 }
 
 /// Counts a request as active until its answer's last byte is sent or given up.
-struct Active(HttpRequest);
+pub(super) struct Active(HttpRequest);
 
 impl Active {
     fn begin(facts: HttpRequest) -> Self {

@@ -7,10 +7,9 @@ use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 use super::body::{self, Body};
-use crate::domain::{AddressError, JailNameError};
+use crate::edge::Failure;
 use crate::telemetry::sanitize::sanitize_for_logging;
 use crate::telemetry::span;
-use crate::{auth, history, jails, lock, settings};
 
 /// Something that went wrong, as the client is told.
 #[derive(Debug)]
@@ -56,11 +55,7 @@ impl Problem {
 
     /// A field that cannot be used: 422.
     pub(super) fn field(field: &'static str, message: impl Display) -> Self {
-        let message = message.to_string();
-        let mut problem =
-            Self::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{field}: {message}"));
-        problem.errors.push(FieldError { field, message });
-        problem
+        Failure::field(field, message).into()
     }
 
     pub(super) fn not_found(detail: impl Into<String>) -> Self {
@@ -68,7 +63,7 @@ impl Problem {
     }
 
     pub(super) fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "sign in first")
+        Failure::unauthenticated().into()
     }
 
     /// The path exists, the method does not.
@@ -91,8 +86,7 @@ impl Problem {
 
     /// A failure of ours. The cause goes to the log, not to the client.
     pub(super) fn internal(error: impl Display) -> Self {
-        tracing::error!(name: "http_internal_error", error = %error);
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "something failed here; the log says what")
+        Failure::internal(error).into()
     }
 
     pub(super) fn into_response(self) -> Response<Body> {
@@ -127,64 +121,15 @@ impl Problem {
     }
 }
 
-impl From<history::Error> for Problem {
-    fn from(error: history::Error) -> Self {
-        Self::internal(error)
-    }
-}
-
-impl From<lock::Error> for Problem {
-    fn from(error: lock::Error) -> Self {
-        Self::internal(error)
-    }
-}
-
-impl From<jails::Error> for Problem {
-    fn from(error: jails::Error) -> Self {
-        let detail = error.to_string();
-        match error {
-            jails::Error::UnknownJail(_) | jails::Error::NotBanned(..) => Self::not_found(detail),
-            jails::Error::Unavailable(_) => Self::unavailable(detail),
-            jails::Error::Refused(_) => Self::new(StatusCode::BAD_GATEWAY, detail),
-            jails::Error::OwnAddress => Self::field("ip", detail),
-            jails::Error::Store(_) | jails::Error::Interrupted => Self::internal(detail),
-        }
-    }
-}
-
-impl From<settings::Error> for Problem {
-    fn from(error: settings::Error) -> Self {
-        Self::internal(error)
-    }
-}
-
-impl From<auth::Error> for Problem {
-    fn from(error: auth::Error) -> Self {
-        let detail = error.to_string();
-        match error {
-            auth::Error::Wrong => Self::new(StatusCode::UNAUTHORIZED, detail),
-            auth::Error::Throttled(wait) => {
-                let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, detail);
-                problem.retry_after = Some(wait);
-                problem
-            }
-            auth::Error::AlreadySetUp => Self::new(StatusCode::CONFLICT, detail),
-            auth::Error::UnusablePassword => Self::field("password", detail),
-            auth::Error::Password(_) => Self::unavailable(detail),
-            auth::Error::Store(_) | auth::Error::System(_) => Self::internal(detail),
-        }
-    }
-}
-
-impl From<JailNameError> for Problem {
-    fn from(error: JailNameError) -> Self {
-        Self::field("jail", error)
-    }
-}
-
-impl From<AddressError> for Problem {
-    fn from(error: AddressError) -> Self {
-        Self::field("ip", error)
+/// Everything that both doors call by the same name.
+impl<E: Into<Failure>> From<E> for Problem {
+    fn from(error: E) -> Self {
+        let failure = error.into();
+        let mut problem = Self::new(failure.kind().status(), failure.detail());
+        problem.retry_after = failure.retry_after();
+        let message = failure.message();
+        problem.errors.extend(failure.of_field().map(|field| FieldError { field, message }));
+        problem
     }
 }
 

@@ -9,6 +9,7 @@ use super::call::Call;
 use super::problem::Problem;
 use super::table::{ASSETS, ROUTES};
 use crate::config::QuietEndpoints;
+use crate::grpc;
 
 /// A handler, as a plain function pointer.
 pub(super) type Handler = fn(Call) -> BoxFuture<'static, Result<Response<Body>, Problem>>;
@@ -41,6 +42,10 @@ pub(super) struct Route {
 #[derive(Debug, Clone)]
 pub(super) enum Match {
     Route(&'static Route, Vec<(String, String)>),
+    /// A call of the gRPC API; nothing for a method that does not exist.
+    Rpc(Option<&'static grpc::Method>),
+    /// The path is a call's, the request is none.
+    OnlyRpc(&'static grpc::Method),
     /// The path exists with these methods only.
     OtherMethod(&'static str, String),
     Nothing,
@@ -52,13 +57,16 @@ impl Match {
         match self {
             Self::Route(route, _) => Some(route.endpoint),
             Self::OtherMethod(endpoint, _) => Some(endpoint),
+            Self::Rpc(method) => method.map(|method| method.path),
+            Self::OnlyRpc(method) => Some(method.path),
             Self::Nothing => None,
         }
     }
 
     /// Whether this is a request of which nobody wants to read as long as it succeeds.
     pub(super) fn is_quiet(&self, quiet: &QuietEndpoints) -> bool {
-        matches!(self, Self::Route(route, _) if quiet.contains(route.endpoint))
+        let is_answered = matches!(self, Self::Route(..) | Self::Rpc(_));
+        is_answered && self.endpoint().is_some_and(|endpoint| quiet.contains(endpoint))
     }
 }
 
@@ -125,6 +133,7 @@ mod tests {
     fn the_settings_know_every_endpoint() {
         let mut endpoints: Vec<_> = ROUTES.iter().map(|route| route.endpoint).collect();
         endpoints.push(ASSETS.endpoint);
+        endpoints.extend(grpc::METHODS.iter().map(|method| method.path));
         endpoints.sort_unstable();
         endpoints.dedup();
         let mut known = crate::config::ENDPOINTS;

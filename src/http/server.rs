@@ -1,4 +1,5 @@
-//! Accepts connections and serves HTTP/1.1 and h2c (prior knowledge) on one port.
+//! Accepts connections and serves HTTP/1.1 and h2c (prior knowledge) on one port; gRPC comes by the
+//! latter.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use super::body::BodyError;
 use super::client_address::{Peer, logged};
 use super::stack::{self, Stack};
 use crate::config::ClientIpLogging;
+use crate::grpc::{self, Grpc};
 
 /// Connections at once; further ones wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1024;
@@ -59,13 +61,16 @@ pub enum Error {
     /// The table of routes contradicts itself.
     #[error("the table of routes is wrong: {0}")]
     Routes(#[from] matchit::InsertError),
+    /// The contract of the gRPC API cannot be read.
+    #[error("the gRPC contract is wrong: {0}")]
+    Contract(#[from] grpc::Error),
 }
 
 impl Server {
     /// Listens on the address.
     pub async fn bind(address: SocketAddr, services: Arc<Services>) -> Result<Self, Error> {
         let log_client_ip = services.site.log_client_ip;
-        let stack = stack::build(services)?;
+        let stack = stack::build(services.clone(), Grpc::new(services)?)?;
         let listener =
             TcpListener::bind(address).await.map_err(|error| Error::Listen { address, error })?;
         Ok(Self { listener, stack, log_client_ip })

@@ -19,7 +19,9 @@ use super::headers;
 use super::observe::{ObserveLayer, Observed};
 use super::problem::Problem;
 use super::recover::{RecoverLayer, panicked};
-use super::router::Router;
+use super::router::{Match, Router};
+use super::rpc;
+use crate::grpc::Grpc;
 
 /// Requests handled at once; one more is refused at once instead of waiting in memory.
 const REQUESTS_MAX: usize = 512;
@@ -31,9 +33,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(70);
 pub(super) type Stack = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
 
 /// Builds the stack.
-pub(super) fn build(services: Arc<Services>) -> Result<Stack, matchit::InsertError> {
+pub(super) fn build(services: Arc<Services>, grpc: Grpc) -> Result<Stack, matchit::InsertError> {
     let router = Arc::new(Router::new()?);
-    let inner = services.clone();
+    let (inner, grpc) = (services.clone(), Arc::new(grpc));
     Ok(BoxCloneSyncService::new(
         ServiceBuilder::new()
             // Route, span, metrics, correlation id: all that follows happens inside the span.
@@ -49,13 +51,14 @@ pub(super) fn build(services: Arc<Services>) -> Result<Stack, matchit::InsertErr
             .load_shed()
             .concurrency_limit(REQUESTS_MAX)
             .timeout(REQUEST_TIMEOUT)
-            // Cross-site check, caller, route's access, handler.
-            .service_fn(move |request| handle(inner.clone(), request)),
+            // A call of the gRPC API, or: cross-site check, caller, route's access, handler.
+            .service_fn(move |request| handle(inner.clone(), grpc.clone(), request)),
     ))
 }
 
 async fn handle(
     services: Arc<Services>,
+    grpc: Arc<Grpc>,
     request: Request<Body>,
 ) -> Result<Response<Body>, BoxError> {
     let observed = request.extensions().get::<Observed>().cloned();
@@ -63,5 +66,9 @@ async fn handle(
     let Some(Observed { found, client }) = observed else {
         return Ok(Problem::internal("a request passed the outer layer").into_response());
     };
+    if let Match::Rpc(method) = found {
+        let request = request.map(tonic::body::Body::new);
+        return Ok(rpc::boxed(grpc.call(method, client, request).await));
+    }
     Ok(dispatch(services, request, found, client).await.unwrap_or_else(Problem::into_response))
 }

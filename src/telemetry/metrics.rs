@@ -31,6 +31,7 @@ static JAILS: AtomicI64 = AtomicI64::new(-1);
 struct Instruments {
     http_request_duration: Histogram<f64>,
     http_active_requests: UpDownCounter<i64>,
+    rpc_call_duration: Histogram<f64>,
     fail2ban_command_duration: Histogram<f64>,
     fail2ban_connection_errors: Counter<u64>,
     db_operation_duration: Histogram<f64>,
@@ -60,6 +61,10 @@ pub(super) fn install(provider: &SdkMeterProvider) {
             .with_unit("{request}")
             .with_description("Number of active HTTP server requests.")
             .build(),
+        rpc_call_duration: seconds(
+            "rpc.server.call.duration",
+            "Duration of gRPC calls, to the end of their answers.",
+        ),
         fail2ban_command_duration: seconds(
             "bangui.fail2ban.command.duration",
             "Duration of commands sent to fail2ban, the wait for their turn included.",
@@ -268,6 +273,23 @@ pub fn http_request(request: &HttpRequest, status_code: u16, seconds: f64, error
     attributes.push(KeyValue::new("http.response.status_code", i64::from(status_code)));
     attributes.extend(error.map(|error| KeyValue::new("error.type", error)));
     instruments.http_request_duration.record(seconds, &attributes);
+}
+
+/// A gRPC call is over, with the name of its status.
+pub fn rpc_call(
+    method: &'static str,
+    status: &'static str,
+    seconds: f64,
+    error_type: Option<&'static str>,
+) {
+    let Some(instruments) = INSTRUMENTS.get() else { return };
+    let mut attributes = vec![
+        KeyValue::new("rpc.system.name", "grpc"),
+        KeyValue::new("rpc.method", method),
+        KeyValue::new("rpc.response.status_code", status),
+    ];
+    attributes.extend(error_type.map(|error| KeyValue::new("error.type", error)));
+    instruments.rpc_call_duration.record(seconds, &attributes);
 }
 
 /// A command was answered by fail2ban, or failed with the given kind of error.

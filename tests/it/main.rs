@@ -16,6 +16,8 @@ mod delivery;
 mod events;
 mod fail2ban;
 mod fail2ban_outages;
+mod grpc;
+mod grpc_watch;
 mod loops;
 mod outbox;
 mod own_process;

@@ -12,7 +12,9 @@ mod muted;
 mod otlp;
 mod otlp_server;
 mod process;
+mod raw_call;
 mod record;
+mod rpc;
 mod sse;
 mod stack;
 
@@ -33,7 +35,9 @@ pub(crate) use lines::Lines;
 pub(crate) use muted::Muted;
 pub(crate) use otlp::OtlpReceiver;
 pub(crate) use process::Process;
+pub(crate) use raw_call::{framed, raw_call};
 pub(crate) use record::{assert_same, hex, is_stdout_only, line_of_otlp, line_of_otlp_json};
+pub(crate) use rpc::{API_TOKEN, Rpc, metadata, reason_and_field};
 pub(crate) use sse::Events;
 pub(crate) use stack::Stack;
 

@@ -8,13 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::super::body::{self, Body};
 use super::super::call::Call;
 use super::super::problem::Problem;
-use super::jails::{Page, require_connection};
-use crate::domain::{Address, JailName, Subject};
-use crate::history::{BanKey, BanQuery, Held};
+use super::jails::Page;
+use crate::edge::calls;
+use crate::history::{BanKey, Held};
 use crate::jails::Banned;
-
-/// An operator's reason is a sentence.
-const REASON_MAX_CHARS: usize = 500;
 
 #[derive(Serialize)]
 pub(super) struct BanItem {
@@ -47,14 +44,9 @@ struct BanRequest {
 
 /// `GET /api/bans?jail=&q=&limit=&cursor=`
 pub(in crate::http) async fn list(call: Call) -> Result<Response<Body>, Problem> {
-    require_connection(&call.services)?;
-    let query = BanQuery {
-        jail: call.query("jail").map(|jail| jail.parse()).transpose()?,
-        text: call.query("q").map(|text| text.to_ascii_lowercase()),
-        after: call.query("cursor").map(|cursor| parse_cursor(&cursor)).transpose()?,
-        limit: call.limit()?,
-    };
-    let page = call.services.history.bans(&query);
+    let after = call.query("cursor").map(|cursor| parse_cursor(&cursor)).transpose()?;
+    let query = calls::ban_query(call.query("jail"), call.query("q"), after, call.limit()?)?;
+    let page = calls::bans(&call.services, &query)?;
     let last = page.items.last().filter(|_| page.has_more);
     let next = last.map(|held| cursor(&BanKey::of(&held.ban)));
     let items: Vec<_> = page.items.iter().map(BanItem::from).collect();
@@ -64,17 +56,9 @@ pub(in crate::http) async fn list(call: Call) -> Result<Response<Body>, Problem>
 /// `POST /api/bans`
 pub(in crate::http) async fn ban(call: Call) -> Result<Response<Body>, Problem> {
     let origin = call.origin()?;
-    let jails = call.services.jails.clone();
-    let request: BanRequest = body::read_json(call.request).await?;
-    let jail: JailName = request.jail.parse()?;
-    let address: Address = request.ip.trim().parse()?;
-    let reason = request.reason.map(|reason| reason.trim().to_owned());
-    let reason = reason.filter(|reason| !reason.is_empty());
-    if reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_MAX_CHARS) {
-        let message = format!("must have at most {REASON_MAX_CHARS} characters");
-        return Err(Problem::field("reason", message));
-    }
-    let (status, held) = match jails.ban(origin, jail, address, reason).await? {
+    let services = call.services.clone();
+    let BanRequest { jail, ip, reason } = body::read_json(call.request).await?;
+    let (status, held) = match calls::ban(&services, origin, &jail, &ip, reason).await? {
         Banned::Created(held) => (StatusCode::CREATED, held),
         Banned::Already(held) => (StatusCode::OK, held),
     };
@@ -84,21 +68,9 @@ pub(in crate::http) async fn ban(call: Call) -> Result<Response<Body>, Problem> 
 /// `DELETE /api/bans/{jail}/{ip}`
 pub(in crate::http) async fn unban(call: Call) -> Result<Response<Body>, Problem> {
     let origin = call.origin()?;
-    let jail: JailName = call.parameter("jail")?.parse()?;
-    let ip = subject(&call, &jail, &call.parameter("ip")?)?;
-    call.services.jails.unban(origin, jail, ip).await?;
+    let (jail, ip) = (call.parameter("jail")?, call.parameter("ip")?);
+    calls::unban(&call.services, origin, &jail, &ip).await?;
     Ok(body::no_content())
-}
-
-/// The address of a request. Other text is taken only if fail2ban reports just that as banned.
-fn subject(call: &Call, jail: &JailName, text: &str) -> Result<Subject, Problem> {
-    let reported = Subject::reported(text).ok();
-    if let Some(subject) = reported
-        && call.services.history.find(jail, &subject).is_some()
-    {
-        return Ok(subject);
-    }
-    Ok(Subject::from(text.parse::<Address>()?))
 }
 
 fn cursor(key: &BanKey) -> String {

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,37 +22,15 @@ use super::super::body::{self, Body};
 use super::super::call::Call;
 use super::super::problem::Problem;
 use super::bans::BanItem;
-use super::{dashboard, jails};
+use super::jails;
+use crate::edge::listeners::Place;
+use crate::edge::status;
 use crate::history::live::{LiveEvent, News, Position};
 use crate::telemetry::span;
 
-/// Pages that may listen at once.
-const LISTENERS_MAX: usize = 256;
 /// Proxies end connections that are silent for long; a comment keeps them open. The session is
 /// checked as often, so that a page does not outlive it.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-
-static LISTENERS: AtomicUsize = AtomicUsize::new(0);
-
-/// One place among the listeners, given back when the page goes.
-struct Place;
-
-impl Place {
-    fn take() -> Result<Self, Problem> {
-        let taken = LISTENERS.fetch_add(1, Ordering::Relaxed);
-        let place = Self;
-        if taken >= LISTENERS_MAX {
-            return Err(Problem::unavailable("too many pages are listening"));
-        }
-        Ok(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        LISTENERS.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 struct Listener {
     services: Arc<Services>,
@@ -81,8 +58,8 @@ pub(in crate::http) async fn stream(call: Call) -> Result<Response<Body>, Proble
     let wake = live.wake();
     let position = last_seen.unwrap_or_else(|| live.now());
     let mut waiting = VecDeque::new();
-    waiting.push_back(frame(None, "status", &dashboard::state(&services).await));
-    waiting.push_back(frame(None, "jail", &jails::page(&services)));
+    waiting.push_back(frame(None, "status", &status::state(&services).await));
+    waiting.push_back(frame(None, "jail", &jails::page(&services.history.jails())));
     let span = span::unsampled_root(tracing::info_span!("events"));
     let listener =
         Listener { services, headers, position, wake, heartbeat, waiting, span, _place: place };
@@ -162,8 +139,8 @@ async fn render(services: &Services, position: Position, event: &LiveEvent) -> B
             });
             frame(place, "unban", &unban)
         }
-        LiveEvent::Jails => frame(place, "jail", &jails::page(services)),
-        LiveEvent::Status => frame(place, "status", &dashboard::state(services).await),
+        LiveEvent::Jails => frame(place, "jail", &jails::page(&services.history.jails())),
+        LiveEvent::Status => frame(place, "status", &status::state(services).await),
     }
 }
 

@@ -3,11 +3,11 @@
 use http::{Response, StatusCode};
 use serde::Serialize;
 
-use super::super::Services;
 use super::super::body::{self, Body};
 use super::super::call::Call;
 use super::super::problem::Problem;
 use crate::domain::JailStatus;
+use crate::edge::calls;
 
 #[derive(Serialize)]
 pub(super) struct JailItem {
@@ -48,30 +48,18 @@ impl From<&JailStatus> for JailItem {
 }
 
 /// All jails; the page gets the same as an event.
-pub(super) fn page(services: &Services) -> Page<JailItem> {
-    Page { items: services.history.jails().iter().map(JailItem::from).collect(), next: None }
-}
-
-/// Fails while fail2ban is away: what is known then may be wrong.
-pub(super) fn require_connection(services: &Services) -> Result<(), Problem> {
-    let link = services.history.link();
-    if link.connected {
-        return Ok(());
-    }
-    let why = link.last_error.unwrap_or_else(|| "it was not asked yet".into());
-    Err(Problem::unavailable(format!("fail2ban is unreachable: {why}")))
+pub(super) fn page(jails: &[JailStatus]) -> Page<JailItem> {
+    Page { items: jails.iter().map(JailItem::from).collect(), next: None }
 }
 
 /// `GET /api/jails`
 pub(in crate::http) async fn list(call: Call) -> Result<Response<Body>, Problem> {
-    require_connection(&call.services)?;
-    body::json(StatusCode::OK, &page(&call.services))
+    body::json(StatusCode::OK, &page(&calls::jails(&call.services)?))
 }
 
 /// `GET /api/jails/{jail}`
 pub(in crate::http) async fn detail(call: Call) -> Result<Response<Body>, Problem> {
-    let jail = call.parameter("jail")?.parse()?;
-    let detail = call.services.jails.detail(&jail).await?;
+    let detail = calls::jail(&call.services, &call.parameter("jail")?).await?;
     let answer = JailDetail {
         item: JailItem::from(&detail.status),
         bantime_seconds: detail.bantime_seconds,

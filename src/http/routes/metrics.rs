@@ -12,10 +12,10 @@ use http::{HeaderValue, Response, StatusCode, header};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::super::Site;
 use super::super::body::{self, Body};
 use super::super::call::Call;
 use super::super::problem::Problem;
+use crate::edge::Site;
 use crate::fetch;
 
 /// Shorter than any scraper's own limit.

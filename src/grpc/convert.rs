@@ -1,0 +1,118 @@
+//! From what the use cases tell to the messages of the contract.
+
+use crate::config::Protocol;
+use crate::domain::JailStatus;
+use crate::edge::{clean, status};
+use crate::history::{FROM_LIST, FROM_LOG, FROM_OPERATOR, Held};
+use crate::jails::JailDetail;
+use crate::proto::v1::{
+    Ban, EventSource, Fail2ban, GetJailResponse, Jail, ListSource, LogSource, Status, Telemetry,
+    TelemetryExport,
+};
+
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
+
+/// A point in time. The message counts nanoseconds upwards, before 1970 too.
+fn time(at: jiff::Timestamp) -> prost_types::Timestamp {
+    let nanos = at.as_nanosecond();
+    prost_types::Timestamp {
+        seconds: i64::try_from(nanos.div_euclid(NANOS_PER_SECOND)).unwrap_or_default(),
+        nanos: i32::try_from(nanos.rem_euclid(NANOS_PER_SECOND)).unwrap_or_default(),
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// What told of an event.
+pub(super) fn source(name: &str) -> EventSource {
+    match name {
+        FROM_LIST => EventSource::List,
+        FROM_LOG => EventSource::Log,
+        FROM_OPERATOR => EventSource::Operator,
+        _ => EventSource::Unspecified,
+    }
+}
+
+impl From<&Held> for Ban {
+    fn from(held: &Held) -> Self {
+        Self {
+            jail: held.ban.jail.to_string(),
+            ip: held.ban.ip.to_string(),
+            banned_at: Some(time(held.ban.banned_at)),
+            expires_at: held.ban.expires_at.map(time),
+            reason: held.reason.clone().map(clean),
+        }
+    }
+}
+
+impl From<&JailStatus> for Jail {
+    fn from(status: &JailStatus) -> Self {
+        Self {
+            name: status.name.to_string(),
+            currently_banned: status.currently_banned,
+            total_banned: status.total_banned,
+            currently_failed: status.currently_failed,
+            total_failed: status.total_failed,
+        }
+    }
+}
+
+impl From<JailDetail> for GetJailResponse {
+    fn from(detail: JailDetail) -> Self {
+        Self {
+            jail: Some(Jail::from(&detail.status)),
+            bantime_seconds: detail.bantime_seconds,
+            findtime_seconds: detail.findtime_seconds,
+            maxretry: detail.maxretry,
+            file_list: detail.status.file_list,
+        }
+    }
+}
+
+impl From<status::Status> for Status {
+    fn from(state: status::Status) -> Self {
+        let (link, telemetry) = (state.fail2ban, state.telemetry);
+        let (list, log) = (link.sources.list, link.sources.log);
+        let mut export = Telemetry {
+            endpoint: telemetry.endpoint,
+            healthy: telemetry.healthy,
+            ..Telemetry::default()
+        };
+        export.set_export(match telemetry.export {
+            name if name == Protocol::Grpc.as_str() => TelemetryExport::Grpc,
+            name if name == Protocol::HttpProtobuf.as_str() => TelemetryExport::HttpProtobuf,
+            _ => TelemetryExport::Off,
+        });
+        Self {
+            fail2ban: Some(Fail2ban {
+                connected: link.connected,
+                version: link.version,
+                since: Some(time(link.since)),
+                error: link.error,
+                list: Some(ListSource { healthy: list.healthy, age_seconds: list.age_seconds }),
+                log: Some(LogSource { healthy: log.healthy, path: log.path, error: log.error }),
+            }),
+            jails: count(state.jails),
+            bans: count(state.bans),
+            bans_24h: state.bans_24h.and_then(|bans| u64::try_from(bans).ok()),
+            telemetry: Some(export),
+            jaeger_url: state.links.jaeger,
+            version: state.version.to_owned(),
+            started_at: Some(time(state.started_at)),
+            uptime_seconds: state.uptime_seconds,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_before_1970_count_upwards_from_the_second_before() {
+        let at = jiff::Timestamp::from_nanosecond(-1).unwrap();
+        assert_eq!(time(at), prost_types::Timestamp { seconds: -1, nanos: 999_999_999 });
+    }
+}
