@@ -55,13 +55,10 @@ const MIN_WEBHOOK_BYTES: usize = 20;
 /// A token with all but its prefix to be masked.
 pub(super) fn find(text: &str, hit: &Hit) -> Option<Found> {
     let bytes = text.as_bytes();
-    // The keys of Stripe share their mark, which is all but their first letter.
-    let is_stripe = bytes[hit.start] | 0x20 == b'k';
-    let first = hit.start.checked_sub(usize::from(is_stripe))?;
-    if first > 0 && is_part(bytes[first - 1]) {
+    if hit.start > 0 && is_part(bytes[hit.start - 1]) {
         return None;
     }
-    let rest = &bytes[first..];
+    let rest = &bytes[hit.start..];
     let (prefix, len) = if rest.starts_with(b"SG.") {
         (3, sendgrid_len(&rest[3..])?)
     } else {
@@ -71,7 +68,7 @@ pub(super) fn find(text: &str, hit: &Hit) -> Option<Found> {
         let has_digit = !shape.has_digit || token[..len].iter().any(u8::is_ascii_digit);
         (len >= shape.min_bytes && has_digit).then_some((shape.prefix.len(), len))?
     };
-    let start = first + prefix;
+    let start = hit.start + prefix;
     let rule = Rule::ProviderToken;
     Some(Found { start, end: start + len, with: Replacement::Mask, rule })
 }

@@ -102,7 +102,7 @@ pub(super) fn find_bearer(text: &str, hit: &Hit) -> Option<Found> {
     long.then_some(Found { start, end, with: Replacement::Mask, rule: Rule::Authorization })
 }
 
-/// `$6$salt$X` and `$argon2id$v=19$m=1,t=2,p=1$salt$X`: all but what tells the algorithm.
+/// `$argon2id$v=19$m=1,t=2,p=1$salt$X`: all but what tells the algorithm.
 pub(super) fn find_crypt_hash(text: &str, hit: &Hit) -> Option<Found> {
     let bytes = text.as_bytes();
     let part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/' | b'$');

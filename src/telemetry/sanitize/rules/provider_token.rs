@@ -17,8 +17,8 @@ pub(super) const UNIT: Unit = Unit {
         ("github_pat_", Parser::Provider),
         ("xox", Parser::Provider),
         ("glpat-", Parser::Provider),
-        // The last of the two letters: the one before it is looked at by the parser.
-        ("k_live_", Parser::Provider),
+        ("sk_live_", Parser::Provider),
+        ("rk_live_", Parser::Provider),
         ("aiza", Parser::Provider),
         ("npm_", Parser::Provider),
         ("sg.", Parser::Provider),

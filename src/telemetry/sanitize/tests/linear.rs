@@ -154,7 +154,7 @@ const UNITS: [&str; 139] = [
     "mysql -p ",
     "docker login ",
     "login a password ",
-    "$6$",
+    "$argon2id$",
     "$argon2=",
 ];
 

@@ -133,7 +133,7 @@ const PIECES: [&str; 124] = [
     "a:b",
     "docker login ",
     "machine h login b password ",
-    "$6$",
+    "$argon2id$",
     "incorrect",
 ];
 
