@@ -53,7 +53,7 @@ fn indent_of(bytes: &[u8], key: usize) -> usize {
 }
 
 /// Where the next line starts, if a line ends at `at`.
-fn newline_at(bytes: &[u8], at: usize) -> Option<usize> {
+pub(super) fn newline_at(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
     if rest.starts_with(b"\r\n") {
         return Some(at + 2);
@@ -71,7 +71,7 @@ fn newline_at(bytes: &[u8], at: usize) -> Option<usize> {
 
 /// Where the line ends that `at` is on. Where ends of lines are escaped, the block stands in a
 /// string, and the quote that closes it ends the line too.
-fn end_of_line(bytes: &[u8], at: usize, escaped: bool) -> usize {
+pub(super) fn end_of_line(bytes: &[u8], at: usize, escaped: bool) -> usize {
     let mut at = at;
     while let Some(found) = memchr::memchr3(b'\n', b'\\', b'"', &bytes[at..]) {
         let place = at + found;

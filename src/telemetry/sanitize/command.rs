@@ -1,5 +1,6 @@
 //! Passwords that stand in the arguments of known programs without a name: `curl -u bob:x`,
-//! `sshpass -p x`, `mysql -px`; as a shell takes them, or as a list of arguments.
+//! `sshpass -p x`, `mysql -px`, `redis-cli -a x`, `docker login -p x`; as a shell takes them, or
+//! as a list of arguments.
 
 use super::flat::{Found, Replacement};
 use super::rules::Rule;
@@ -13,18 +14,79 @@ const MAX_COMMAND_BYTES: usize = 512;
 const CURL_USERS: [&[u8]; 4] = [b"-u", b"--user", b"-U", b"--proxy-user"];
 
 /// What a program takes a password by.
-#[derive(Clone, Copy)]
-enum Program {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Program {
     Curl,
     Mysql,
+    Redis,
+    Docker,
     Sshpass,
 }
 
-/// Finds the secrets behind `curl` and `mysql`, and remembers for each how far it has looked, so
+impl Program {
+    /// The program that an argument names, with or without its directory.
+    pub(super) fn named(argument: &str) -> Option<Self> {
+        match argument.rsplit('/').next()? {
+            "curl" => Some(Self::Curl),
+            "mysql" | "mysqldump" | "mysqladmin" => Some(Self::Mysql),
+            "redis-cli" => Some(Self::Redis),
+            "sshpass" => Some(Self::Sshpass),
+            _ => None,
+        }
+    }
+
+    /// The program whose mark was hit, and where its name ends.
+    fn at(bytes: &[u8], hit: &Hit) -> Option<(Self, usize)> {
+        let end = hit.start + hit.len;
+        match bytes[hit.start] | 0x20 {
+            // These marks end with what separates the name from its arguments.
+            b'c' => Some((Self::Curl, end - 1)),
+            b'd' => Some((Self::Docker, end - 1)),
+            b'r' => Some((Self::Redis, end)),
+            _ => {
+                let rest = &bytes[end..];
+                let tool = [&b"dump"[..], b"admin"].into_iter().find(|it| rest.starts_with(it));
+                let end = end + tool.map_or(0, <[u8]>::len);
+                let separator = |byte: &u8| *byte == b' ' || *byte == b'\\' || is_quote(*byte);
+                bytes.get(end).is_some_and(separator).then_some((Self::Mysql, end))
+            }
+        }
+    }
+
+    /// Tells whether the argument behind this one is a password, or has one in it.
+    pub(super) fn takes_value(self, word: &[u8]) -> bool {
+        match self {
+            Self::Curl => CURL_USERS.contains(&word),
+            Self::Redis => word == b"-a",
+            Self::Docker | Self::Sshpass => word == b"-p",
+            Self::Mysql => false,
+        }
+    }
+
+    /// Where the value starts that stands in one word with its option.
+    pub(super) fn glued_value(self, word: &[u8]) -> Option<usize> {
+        let prefix: &[u8] = match self {
+            Self::Curl => b"-u",
+            Self::Redis => return None,
+            Self::Docker | Self::Sshpass | Self::Mysql => b"-p",
+        };
+        (word.len() > prefix.len() && word.starts_with(prefix)).then_some(prefix.len())
+    }
+
+    /// Where in a value the password starts: behind the user, where there is one.
+    pub(super) fn password_in(self, value: &str) -> Option<usize> {
+        match self {
+            Self::Curl => Some(value.find(':')? + 1),
+            _ => Some(0),
+        }
+    }
+}
+
+/// Finds the secrets behind these, and remembers for each how far it has looked, so
 /// that a name that stands there a thousand times makes no text be read a thousand times.
 #[derive(Default)]
 pub(super) struct Commands {
-    searched: [usize; 2],
+    searched: [usize; 5],
 }
 
 impl Commands {
@@ -35,11 +97,8 @@ impl Commands {
         if hit.start > 0 && part(bytes[hit.start - 1]) {
             return None;
         }
-        // The mark ends with what separates the name from its arguments.
-        let name_end = hit.start + hit.len - 1;
-        let is_curl = bytes[hit.start] | 0x20 == b'c';
-        let program = if is_curl { Program::Curl } else { Program::Mysql };
-        let searched = &mut self.searched[usize::from(is_curl)];
+        let (program, name_end) = Program::at(bytes, hit)?;
+        let searched = &mut self.searched[program as usize];
         let from = name_end.max(*searched);
         let found = find_option(text, from, name_end + MAX_COMMAND_BYTES, program, searched)?;
         *searched = found.end;
@@ -77,13 +136,13 @@ fn find_option(
         }
         *searched = start;
         let word = &bytes[start..argument_end(&bytes[..limit], start)];
-        let glued = if is_value { Some(0) } else { glued_value(word, program) };
+        let glued = if is_value { Some(0) } else { program.glued_value(word) };
         if let Some(offset) = glued
             && let Some(found) = secret(text, start, start + offset, program)
         {
             return Some(found);
         }
-        is_value = !is_value && takes_value(word, program);
+        is_value = !is_value && program.takes_value(word);
         at = start + word.len().max(1);
     }
 }
@@ -98,33 +157,12 @@ fn argument_end(bytes: &[u8], start: usize) -> usize {
     }
 }
 
-fn takes_value(word: &[u8], program: Program) -> bool {
-    match program {
-        Program::Curl => CURL_USERS.contains(&word),
-        Program::Sshpass => word == b"-p",
-        Program::Mysql => false,
-    }
-}
-
-/// Where the value starts that stands in one word with its option.
-fn glued_value(word: &[u8], program: Program) -> Option<usize> {
-    let prefix: &[u8] = match program {
-        Program::Curl => b"-u",
-        Program::Sshpass | Program::Mysql => b"-p",
-    };
-    (word.len() > prefix.len() && word.starts_with(prefix)).then_some(prefix.len())
-}
-
 /// The secret in the value at `start` of the argument at `argument`, if it is not masked already.
 fn secret(text: &str, argument: usize, start: usize, program: Program) -> Option<Found> {
     let bytes = text.as_bytes();
     let end = argument_end(bytes, argument);
     let value = text.get(start..end)?;
-    let offset = match program {
-        Program::Curl => value.find(':')? + 1,
-        Program::Sshpass | Program::Mysql => 0,
-    };
-    let start = start + offset;
+    let start = start + program.password_in(value)?;
     let is_secret = start < end && !is_masked(&text[start..end]);
     is_secret.then_some(Found { start, end, with: Replacement::Mask, rule: Rule::Argument })
 }

@@ -62,6 +62,7 @@ fn find_all(text: &str) -> Vec<Found> {
             Parser::Userinfo => shapes::find_userinfo(text, &hit),
             Parser::Aws => shapes::find_aws_key(text, &hit),
             Parser::Jwt => jwts.find(text, &hit, floor),
+            Parser::Crypt => shapes::find_crypt_hash(text, &hit),
             Parser::Bearer => shapes::find_bearer(text, &hit),
             Parser::Provider => providers::find(text, &hit),
             Parser::Webhook => providers::find_webhook(text, &hit),

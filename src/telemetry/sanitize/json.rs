@@ -71,12 +71,15 @@ fn sanitize_items(items: &mut Vec<Value>, depth: usize) {
     let count = items.len();
     for (index, item) in items.iter_mut().enumerate() {
         match item {
-            Value::String(text) if arguments.is_secret(text, index + 1 == count) => {
-                mask(item, Rule::Argument);
-            }
-            Value::String(_) => sanitize_at(item, depth + 1),
+            Value::String(text) => match arguments.secret(text, index + 1 == count) {
+                Some(start) => {
+                    Rule::Argument.count();
+                    *text = list::masked_from(text, start);
+                }
+                None => sanitize_at(item, depth + 1),
+            },
             Value::Number(number) => {
-                if arguments.is_secret(&number.to_string(), index + 1 == count) {
+                if arguments.secret(&number.to_string(), index + 1 == count).is_some() {
                     mask(item, Rule::Argument);
                 }
             }
@@ -198,8 +201,16 @@ impl Document<'_> {
                     Cow::Borrowed("")
                 }
             };
-            if arguments.is_secret(&item, bytes.get(next) == Some(&b']')) {
-                self.mask(start, Rule::Argument);
+            match arguments.secret(&item, bytes.get(next) == Some(&b']')) {
+                Some(0) => {
+                    self.mask(start, Rule::Argument);
+                }
+                Some(secret) if bytes[start] == b'"' => {
+                    Rule::Argument.count();
+                    let clean = list::masked_from(&item, secret);
+                    self.changes.push((start + 1..at - 1, escaped(&clean)));
+                }
+                _ => {}
             }
             at = skip_comma(bytes, next);
         }
@@ -232,8 +243,7 @@ impl Document<'_> {
             return;
         }
         if let Some(changed) = pass(&decoded(raw), self.nesting + 1) {
-            let quoted = Value::String(changed).to_string();
-            self.changes.push((string, quoted[1..quoted.len() - 1].to_owned()));
+            self.changes.push((string, escaped(&changed)));
         }
     }
 
@@ -272,6 +282,12 @@ impl Document<'_> {
         output.push_str(&self.text[copied..]);
         Some(output)
     }
+}
+
+/// A string as it is written between quotes.
+fn escaped(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// A string as it is meant: it may be written with escapes.

@@ -55,6 +55,8 @@ fn is_body(line: &str) -> bool {
 pub struct LineSanitizer {
     key: KeyLines,
     block: Option<Block>,
+    /// The line before, if it could name what the value on the next one is.
+    name: Option<String>,
 }
 
 /// A block of YAML: it goes on while its lines are indented further than its key.
@@ -83,6 +85,23 @@ impl Block {
     }
 }
 
+/// Whether a line of YAML holds a field, alone or as the first one of an item.
+fn is_field(line: &str, name: &str) -> bool {
+    let field = line.trim_start_matches([' ', '\t', '-']);
+    field.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))
+}
+
+/// The value of a variable whose name is on the line above, if that names a secret.
+fn value_below(name: &str, line: &str) -> Option<String> {
+    if !is_field(line, "value") {
+        return None;
+    }
+    let both = format!("{}\n{line}", name.trim_end());
+    let clean = sanitize_for_logging(&both);
+    let (_, value) = clean.rsplit_once('\n')?;
+    (value != line).then(|| value.to_owned())
+}
+
 fn indent_of(line: &str) -> usize {
     line.len() - line.trim_start_matches([' ', '\t']).len()
 }
@@ -98,6 +117,11 @@ impl LineSanitizer {
             }
             self.block = None;
         }
+        let name = self.name.take();
+        if let Some(clean) = name.and_then(|name| value_below(&name, line)) {
+            return Some(Cow::Owned(clean));
+        }
+        self.name = is_field(line, "name").then(|| line.to_owned());
         self.block = Block::opened_by(line);
         let left = self.key.left;
         if self.key.belongs(line) {

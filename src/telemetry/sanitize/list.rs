@@ -1,11 +1,13 @@
 //! Secrets that stand behind their name and not beside it: in lists of arguments, in objects of a
 //! name and a value, and in the commands that fail2ban takes word by word.
 
+use super::command::Program;
 use super::flat::{Found, Replacement};
 use super::keys::{self, Class};
 use super::pair::Key;
 use super::rules::Rule;
 use super::value::{bare_end, container_end, is_masked, is_plain, is_space, quote_at, quoted_end};
+use super::{MASK, block, markup, sanitize_for_logging};
 
 /// What the field of a name is called, in lower case.
 const NAME_FIELDS: [&str; 7] = ["key", "name", "field", "option", "param", "parameter", "header"];
@@ -38,8 +40,10 @@ pub(super) fn names_secret(text: &str) -> bool {
 #[derive(Debug, Default)]
 pub(super) struct Arguments {
     before: Before,
-    /// `sshpass` was an item before, so that `-p` is followed by a password.
-    is_sshpass: bool,
+    /// The last program that was named and takes a password as an argument.
+    program: Option<Program>,
+    /// The item before was an option of it that a password follows.
+    is_value: bool,
 }
 
 /// What the item before was.
@@ -54,27 +58,53 @@ enum Before {
 }
 
 impl Arguments {
-    /// Tells whether the next item is a secret.
-    pub(super) fn is_secret(&mut self, item: &str, is_last: bool) -> bool {
-        let is_secret = match self.before {
+    /// Where in the next item a secret starts that goes on to its end.
+    pub(super) fn secret(&mut self, item: &str, is_last: bool) -> Option<usize> {
+        let is_named = match self.before {
             Before::Other => false,
             Before::Option => !item.starts_with('-'),
             Before::Name => is_last && !FIELD_WORDS.contains(&item),
         };
-        self.is_sshpass |= item.ends_with("sshpass");
         self.before = match item.starts_with('-') {
-            _ if self.is_sshpass && item == "-p" => Before::Option,
-            _ if is_secret || !names_secret(item) => Before::Other,
+            _ if is_named || !names_secret(item) => Before::Other,
             true => Before::Option,
             false => Before::Name,
         };
-        is_secret && !item.is_empty() && !is_masked(item)
+        let taken = self.taken(item);
+        let start = if is_named { 0 } else { taken? };
+        (start < item.len() && !is_masked(&item[start..])).then_some(start)
+    }
+
+    /// The same for the passwords that known programs take.
+    fn taken(&mut self, item: &str) -> Option<usize> {
+        let Some(program) = self.program.filter(|_| Program::named(item).is_none()) else {
+            self.program = Program::named(item).or(self.program);
+            self.is_value = false;
+            return None;
+        };
+        let is_value = std::mem::take(&mut self.is_value);
+        let start = if is_value { Some(0) } else { program.glued_value(item.as_bytes()) };
+        let Some(start) = start.filter(|_| !is_value || !item.starts_with('-')) else {
+            self.is_value = program.takes_value(item.as_bytes());
+            return None;
+        };
+        // What follows the password of sshpass is another command.
+        if program == Program::Sshpass {
+            self.program = None;
+        }
+        Some(start + program.password_in(&item[start..])?)
     }
 
     /// Something else than a text stands between.
     pub(super) fn skip(&mut self) {
         self.before = Before::Other;
+        self.is_value = false;
     }
+}
+
+/// An item whose secret starts at `start`, without it.
+pub(super) fn masked_from(item: &str, start: usize) -> String {
+    sanitize_for_logging(&format!("{}{MASK}", &item[..start])).into_owned()
 }
 
 /// What stands behind a quoted name of a secret and a comma.
@@ -86,7 +116,8 @@ pub(super) fn find(text: &str, key: &Key, class: Class) -> Option<Found> {
         return None;
     }
     if bytes.get(comma) != Some(&b',') {
-        return attribute_value(text, key, comma);
+        let beside = attribute_value(text, key, comma);
+        return beside.or_else(|| markup::named_text(text, key, key.end + backslashes + 1));
     }
     let mut next = skip_space(bytes, comma + 1);
     // Python writes `b'x'`, and the other kind of quote around a text with one of these in it.
@@ -165,6 +196,60 @@ pub(super) fn find_in_command(text: &str, key: &Key) -> Option<Found> {
     found(text, start, bare_end(bytes, start), Replacement::Mask, Rule::Argument)
 }
 
+/// `- name: DB_PASSWORD` and below it `value: x`, as Kubernetes has the environment of a container.
+pub(super) fn value_below(text: &str, key: &Key) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let quoted = |quote: Option<(u8, usize)>| quote.map_or(0, |(_, backslashes)| backslashes + 1);
+    let line = block::newline_at(bytes, key.end + quoted(key.quote))?;
+    let name = key.start - quoted(key.opening);
+    let blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
+    let blanks = bytes[..name].iter().rev().take_while(blank).count();
+    let before = text[..name - blanks].strip_suffix(':')?;
+    let len = before.bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
+    if !is_name_field(&before[before.len() - len..]) {
+        return None;
+    }
+    let field = skip_blanks(bytes, line);
+    let len = bytes[field..].iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    if !is_value_field(&text[field..field + len]) || bytes.get(field + len) != Some(&b':') {
+        return None;
+    }
+    let start = skip_blanks(bytes, field + len + 1);
+    if let Some((start, end)) = block::lines(bytes, field, start) {
+        return found(text, start, end, Replacement::Mask, Rule::NamedPair);
+    }
+    if let Some((quote, backslashes)) = quote_at(bytes, start) {
+        let start = start + backslashes + 1;
+        let end = quoted_end(bytes, start, quote, backslashes);
+        return found(text, start, end, Replacement::Mask, Rule::NamedPair);
+    }
+    let end = block::end_of_line(bytes, start, bytes[line - 1] == b'n');
+    found(text, start, end, Replacement::Mask, Rule::NamedPair)
+}
+
+/// `machine h login bob password x`, in one line or in three, as `.netrc` has it.
+pub(super) fn netrc_password(text: &str, key: &Key) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let start = skip_blanks(bytes, key.end);
+    if start == key.end || key.quote.is_some() || &text[key.start..key.end] != "password" {
+        return None;
+    }
+    // Without the host it could be prose: `login with password failed`.
+    let mut at = key.start;
+    for expected in [None, Some("login"), None, Some("machine")] {
+        let floor = at.saturating_sub(MAX_WORD_BYTES);
+        let spaces = bytes[floor..at].iter().rev().take_while(|byte| is_space(**byte)).count();
+        let end = at - spaces;
+        let word = bytes[floor..end].iter().rev().take_while(|byte| !is_space(**byte)).count();
+        at = end - word;
+        let is_expected = expected.is_none_or(|it| bytes[at..end] == *it.as_bytes());
+        if spaces == 0 || word == 0 || !is_expected {
+            return None;
+        }
+    }
+    found(text, start, bare_end(bytes, start), Replacement::Mask, Rule::Argument)
+}
+
 /// The word that ends, with blanks behind it, at `at`: where it starts, and itself.
 fn word_before(bytes: &[u8], at: usize) -> Option<(usize, &[u8])> {
     let blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
@@ -175,7 +260,13 @@ fn word_before(bytes: &[u8], at: usize) -> Option<(usize, &[u8])> {
     (blanks > 0 && len > 0).then(|| (end - len, &bytes[end - len..end]))
 }
 
-fn found(text: &str, start: usize, end: usize, with: Replacement, rule: Rule) -> Option<Found> {
+pub(super) fn found(
+    text: &str,
+    start: usize,
+    end: usize,
+    with: Replacement,
+    rule: Rule,
+) -> Option<Found> {
     let value = text.get(start..end)?;
     let with = if is_masked(value) { Replacement::Kept } else { with };
     (!value.is_empty()).then_some(Found { start, end, with, rule })

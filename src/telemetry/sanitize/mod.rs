@@ -26,6 +26,7 @@ mod keys;
 mod lines;
 mod list;
 mod login;
+mod markup;
 mod pair;
 mod pem;
 mod providers;
@@ -87,9 +88,9 @@ pub fn sanitize_arguments(arguments: &[impl AsRef<str>]) -> Vec<String> {
     let last = arguments.len().saturating_sub(1);
     let clean = |(index, argument): (usize, &_)| {
         let argument: &str = AsRef::as_ref(argument);
-        if state.is_secret(argument, index == last) {
+        if let Some(start) = state.secret(argument, index == last) {
             Rule::Argument.count();
-            return MASK.to_owned();
+            return list::masked_from(argument, start);
         }
         sanitize_for_logging(argument).into_owned()
     };

@@ -9,7 +9,7 @@ use super::value::{
     backslashes_at, backslashes_before, bare_end, container_end, goes_on_bare, is_masked, is_plain,
     is_quote, is_space, line_end, quote_at, quoted_end, starts_pair,
 };
-use super::{block, command, list};
+use super::{block, command, list, markup};
 
 /// Types that wrap a value where Rust prints one; they stay.
 const WRAPPERS: [&[u8]; 5] = [b"Some(", b"Ok(", b"Secret(", b"SecretString(", b"String("];
@@ -18,8 +18,39 @@ const WRAPPERS: [&[u8]; 5] = [b"Some(", b"Ok(", b"Secret(", b"SecretString(", b"
 const ONE_WORD_SCHEMES: [&str; 8] =
     ["bearer", "basic", "token", "apikey", "api-key", "negotiate", "ntlm", "jwt"];
 
+/// What is told of a secret behind its name and a colon, and is none itself.
+const VERDICTS: [(&[&str], &[&str]); 4] = [
+    (&["password"], &["incorrect", "required", "invalid", "missing", "expired"]),
+    (&["token"], &["invalid", "expired", "missing", "expected"]),
+    (&["authorization"], &["denied", "failed", "required", "missing"]),
+    (&["credentials"], &["invalid", "missing"]),
+];
+
+/// A word behind such a verdict is no longer.
+const MAX_VERDICT_BYTES: usize = 32;
+
+/// What the names of errors about a secret start with.
+const ERRORS: [&str; 10] = [
+    "Bad",
+    "Duplicate",
+    "Expected",
+    "Expired",
+    "Invalid",
+    "Missing",
+    "Parse",
+    "Unexpected",
+    "Unknown",
+    "Wrong",
+];
+
 /// No mask in brackets is longer.
 const MAX_MASK_BYTES: usize = 64;
+
+/// The name of a type around a secret is no longer.
+const MAX_TYPE_BYTES: usize = 32;
+
+/// No form has more fields of one name.
+const MAX_INDEX_DIGITS: usize = 4;
 
 /// A weak key with fewer digits is a count (`pass=12`).
 const MIN_WEAK_DIGITS: usize = 6;
@@ -51,10 +82,7 @@ impl Pairs {
         let Some(class) = keys::classify(name) else {
             return parameter(text, &key, &place);
         };
-        let is_prose = !place.assigned && key.quote.is_none();
-        // A parser says so of what it reads, whatever that is.
-        let is_syntax = class.rule == Rule::Token && bytes[..key.start].ends_with(b"nexpected ");
-        if is_prose && (class.weak || is_syntax) {
+        if !place.assigned && key.quote.is_none() && is_prose(text, &key, class, &place) {
             return None;
         }
         read_value(text, &key, class, &place)
@@ -73,6 +101,17 @@ impl Pairs {
         if let Some(found) = sql::password_literal(text, key) {
             return Some(found);
         }
+        if let Some(found) = list::netrc_password(text, key) {
+            return Some(found);
+        }
+        if matches!(bytes.get(key.end), Some(b'(' | b'&')) {
+            let class = keys::classify(name).filter(|class| !class.weak)?;
+            let entities = markup::between_entities(text, key, class);
+            return entities.or_else(|| newtype(text, key, class));
+        }
+        if let Some(found) = list::value_below(text, key) {
+            return keys::classify(name).is_some().then_some(found);
+        }
         if key.quote.is_none() && !matches!(bytes.get(key.end), Some(b')' | b',')) {
             return None;
         }
@@ -85,6 +124,65 @@ impl Pairs {
         // Without any key there is no column that names a secret.
         if self.key_end == 0 { None } else { sql::quoted_near_error(text) }
     }
+}
+
+/// Tells whether what stands behind a colon, without any quotes around its key, is only told of it.
+fn is_prose(text: &str, key: &Key, class: Class, place: &Place) -> bool {
+    let bytes = text.as_bytes();
+    let name = &text[key.start..key.end];
+    if class.weak {
+        return quote_at(bytes, place.start).is_none() && !is_compound(name, class.rule);
+    }
+    // A parser says so of what it reads, whatever that is.
+    let is_syntax = class.rule == Rule::Token && bytes[..key.start].ends_with(b"nexpected ");
+    is_syntax || is_verdict(name, &text[place.start..])
+}
+
+/// `smtp_pass`, `smtp-pass` and `smtpPass` name a field; `gnome-session` is a program.
+fn is_compound(name: &str, rule: Rule) -> bool {
+    let name = name.trim_start_matches(['-', '_', '.']);
+    let is_camel = |pair: &[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+    let is_joined = rule != Rule::Credential && name.contains(['-', '.']);
+    is_joined || name.contains('_') || name.as_bytes().windows(2).any(is_camel)
+}
+
+/// `password: incorrect`: a word that no secret is, at the end of the text or of a part of it, or
+/// before a further word.
+fn is_verdict(name: &str, value: &str) -> bool {
+    let known = |(names, _): &&(&[&str], &[&str])| {
+        names.iter().any(|known| known.eq_ignore_ascii_case(name))
+    };
+    let Some((_, verdicts)) = VERDICTS.iter().find(known) else { return false };
+    let Some(rest) = verdicts.iter().find_map(|verdict| value.strip_prefix(verdict)) else {
+        return false;
+    };
+    let rest = rest.trim_start_matches(['.', ',', ';', ')', '!']);
+    let Some(next) = rest.strip_prefix(' ') else { return rest.is_empty() };
+    let len = next.bytes().take_while(u8::is_ascii_lowercase).take(MAX_VERDICT_BYTES).count();
+    // The next pair is no further word: the value could be one too.
+    let is_word = matches!(next.as_bytes().get(len), None | Some(b' ' | b'.' | b',' | b';' | b')'));
+    len > 0 && is_word
+}
+
+/// `Password("x")`: a type around a value, as Rust prints it. A call is in lower case, and an error
+/// tells what is wrong.
+fn newtype(text: &str, key: &Key, class: Class) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let name = &text[key.start..key.end];
+    if !is_type(name) || ERRORS.iter().any(|error| name.starts_with(error)) {
+        return None;
+    }
+    let (quote, backslashes) = quote_at(bytes, key.end + 1).filter(|(quote, _)| *quote == b'"')?;
+    let start = key.end + 1 + backslashes + 1;
+    let end = quoted_end(bytes, start, quote, backslashes);
+    judge(text, start, end, Replacement::Mask, class)
+}
+
+/// Whether a name is written as that of a type: `ApiKey`, and not `api_key` or `API_KEY`.
+fn is_type(name: &str) -> bool {
+    name.starts_with(|letter: char| letter.is_ascii_uppercase())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && name.bytes().any(|byte| byte.is_ascii_lowercase())
 }
 
 /// `?sig=X` and, in a header, `, Signature=X`.
@@ -148,14 +246,11 @@ struct Place {
 
 /// What joins key and value, and where the value starts.
 fn place_of_value(bytes: &[u8], key: &Key) -> Option<Place> {
-    let opened = key.start > 0 && bytes[key.start - 1] == b'<';
-    if opened && bytes.get(key.end) == Some(&b'>') {
-        return Some(Place { start: key.end + 1, assigned: true, element: true });
+    if let Some(start) = markup::element(bytes, key) {
+        return Some(Place { start, assigned: true, element: true });
     }
-    let mut at = key.end + key.quote.map_or(0, |(_, backslashes)| backslashes + 1);
-    if bytes.get(at) == Some(&b']') {
-        at += 1;
-    }
+    let at = key.end + key.quote.map_or(0, |(_, backslashes)| backslashes + 1);
+    let at = skip_brackets(bytes, at);
     let blank = skip_blanks(bytes, at);
     let option = bytes[key.start..].starts_with(b"--") && key.quote.is_none();
     let (after, assigned) = match bytes.get(blank)? {
@@ -183,6 +278,24 @@ fn place_of_value(bytes: &[u8], key: &Key) -> Option<Place> {
     Some(Place { start, assigned, element: false })
 }
 
+/// Steps out of `user[password]`, and over the brackets of `password[]=x` and `password[0]=x`.
+/// Before a colon these would be the number of a process.
+fn skip_brackets(bytes: &[u8], at: usize) -> usize {
+    let bracket = |at: usize, plain: u8, encoded: &[u8]| {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let is_encoded = rest.len() >= 3 && rest[..3].eq_ignore_ascii_case(encoded);
+        if rest.first() == Some(&plain) { Some(at + 1) } else { is_encoded.then_some(at + 3) }
+    };
+    let at = bracket(at, b']', b"%5d").unwrap_or(at);
+    let Some(index) = bracket(at, b'[', b"%5b") else { return at };
+    let digits = bytes[index..].iter().take(MAX_INDEX_DIGITS).take_while(|it| it.is_ascii_digit());
+    let Some(end) = bracket(index + digits.count(), b']', b"%5d") else { return at };
+    let rest = &bytes[end..];
+    let is_assigned =
+        rest.starts_with(b"=") || (rest.len() >= 3 && rest[..3].eq_ignore_ascii_case(b"%3d"));
+    if is_assigned { end } else { at }
+}
+
 fn skip_blanks(bytes: &[u8], at: usize) -> usize {
     at + bytes[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
@@ -197,8 +310,8 @@ fn read_value(text: &str, key: &Key, class: Class, place: &Place) -> Option<Foun
     let bytes = text.as_bytes();
     let rule = class.rule;
     if place.element {
-        let len = memchr::memchr(b'<', &bytes[place.start..])?;
-        return judge(text, place.start, place.start + len, Replacement::Mask, class);
+        let (start, end) = markup::text_at(bytes, place.start)?;
+        return judge(text, start, end, Replacement::Mask, class);
     }
     let inner = inside_wrapper(bytes, place.start);
     if let Some((quote, backslashes)) = quote_at(bytes, inner) {
@@ -298,8 +411,8 @@ fn given_end(bytes: &[u8], start: usize) -> usize {
 /// Steps into `Some(` before a quote and over the letter of `b'…'`.
 fn inside_wrapper(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
-    while let Some(wrapper) = WRAPPERS.iter().find(|wrapper| bytes[at..].starts_with(wrapper)) {
-        at += wrapper.len();
+    while let Some(len) = wrapper_len(&bytes[at..]) {
+        at += len;
     }
     if let Some(b'b' | b'u' | b'r') = bytes.get(at)
         && quote_at(bytes, at + 1).is_some()
@@ -307,6 +420,17 @@ fn inside_wrapper(bytes: &[u8], start: usize) -> usize {
         at += 1;
     }
     if quote_at(bytes, at).is_some() { at } else { start }
+}
+
+/// The length of `Some(`, or of a type that itself names a secret: `ApiKey(`.
+fn wrapper_len(bytes: &[u8]) -> Option<usize> {
+    if let Some(wrapper) = WRAPPERS.iter().find(|wrapper| bytes.starts_with(wrapper)) {
+        return Some(wrapper.len());
+    }
+    let len = bytes.iter().take(MAX_TYPE_BYTES).take_while(|it| it.is_ascii_alphanumeric()).count();
+    let name = str::from_utf8(&bytes[..len]).ok().filter(|name| is_type(name))?;
+    let is_wrapper = bytes.get(len) == Some(&b'(') && keys::classify(name).is_some();
+    is_wrapper.then_some(len + 1)
 }
 
 /// `Bearer X`, `Basic X`: scheme and credentials; behind an unknown scheme the rest of the line.

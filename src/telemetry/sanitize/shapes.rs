@@ -17,6 +17,19 @@ const MIN_BEARER_BYTES: usize = 20;
 /// The shortest word with a digit that is taken for a bearer token.
 const MIN_BEARER_WITH_DIGIT_BYTES: usize = 8;
 
+/// A user name this long, with digits in it, is a token.
+const MIN_USER_TOKEN_BYTES: usize = 20;
+
+/// A part this long between the hyphens of a user name is no word.
+const MIN_RANDOM_PART_BYTES: usize = 16;
+
+/// No hash of a password is longer.
+const MAX_HASH_BYTES: usize = 512;
+
+/// The part of such a hash that is no parameter: the shortest in use has 43 characters, and half
+/// of one is still worth an attack.
+const MIN_HASH_PART_BYTES: usize = 22;
+
 /// How far an `@` is looked for behind a slash in a password that should have been encoded.
 const MAX_RAW_PASSWORD_BYTES: usize = 256;
 
@@ -89,7 +102,24 @@ pub(super) fn find_bearer(text: &str, hit: &Hit) -> Option<Found> {
     long.then_some(Found { start, end, with: Replacement::Mask, rule: Rule::Authorization })
 }
 
-/// `scheme://user:X@host`.
+/// `$argon2id$v=19$m=1,t=2,p=1$salt$X`: all but what tells the algorithm.
+pub(super) fn find_crypt_hash(text: &str, hit: &Hit) -> Option<Found> {
+    let bytes = text.as_bytes();
+    let part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'/' | b'$');
+    if hit.start > 0 && part(bytes[hit.start - 1]) {
+        return None;
+    }
+    let limit = bytes.len().min(hit.start + MAX_HASH_BYTES);
+    let is_hash = |byte: &&u8| part(**byte) || matches!(**byte, b'=' | b',' | b'+' | b'-');
+    let len = bytes[hit.start..limit].iter().take_while(is_hash).count();
+    let hash = text.get(hit.start..hit.start + len)?.trim_end_matches([',', '=']);
+    let prefix = 2 + hash.get(1..)?.find('$')?;
+    let is_long = hash[prefix..].split('$').any(|part| part.len() >= MIN_HASH_PART_BYTES);
+    let (start, end) = (hit.start + prefix, hit.start + hash.len());
+    is_long.then_some(Found { start, end, with: Replacement::Mask, rule: Rule::CryptHash })
+}
+
+/// `scheme://user:X@host`, and `scheme://X@host` where the user is a token.
 pub(super) fn find_userinfo(text: &str, hit: &Hit) -> Option<Found> {
     let bytes = text.as_bytes();
     if hit.start == 0 || !bytes[hit.start - 1].is_ascii_alphanumeric() {
@@ -97,9 +127,15 @@ pub(super) fn find_userinfo(text: &str, hit: &Hit) -> Option<Found> {
     }
     let start = hit.start + hit.len;
     let authority = start + authority_len(&bytes[start..]);
+    let last_at = memchr::memrchr(b'@', &bytes[start..authority]).map(|at| start + at);
+    if let Some(end) = last_at
+        && is_user_token(&text[start..end])
+    {
+        return Some(Found { start, end, with: Replacement::Mask, rule: Rule::UrlUserinfo });
+    }
     let colon = start + memchr::memchr(b':', &bytes[start..authority])?;
-    let at = match memchr::memrchr(b'@', &bytes[start..authority]) {
-        Some(at) => start + at,
+    let at = match last_at {
+        Some(at) => at,
         None => raw_password_end(bytes, colon + 1, authority)?,
     };
     if at <= colon + 1 {
@@ -107,6 +143,17 @@ pub(super) fn find_userinfo(text: &str, hit: &Hit) -> Option<Found> {
     }
     let with = if is_masked(&text[colon + 1..at]) { Replacement::Kept } else { Replacement::Mask };
     Some(Found { start: colon + 1, end: at, with, rule: Rule::UrlUserinfo })
+}
+
+/// Tells a token from a name: `deploy-user-production-01` is long and has digits too.
+fn is_user_token(user: &str) -> bool {
+    let part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if user.len() < MIN_USER_TOKEN_BYTES || !user.bytes().all(part) {
+        return false;
+    }
+    let digits = |text: &str| text.bytes().filter(u8::is_ascii_digit).count();
+    let is_random = |part: &str| part.len() >= MIN_RANDOM_PART_BYTES && digits(part) > 0;
+    digits(user) * 6 >= user.len() || user.split(['-', '_']).any(is_random)
 }
 
 /// The part of a URL that can hold a host and what stands before it.

@@ -30,6 +30,8 @@ pub(super) const UNIT: Unit = Unit {
         ("GET /x?api_key=abc HTTP/1.1", "GET /x?api_key=*** HTTP/1.1"),
         ("api_\u{212a}ey=x1", "api_\u{212a}ey=***"),
         ("AccountKey=abc==;EndpointSuffix=x", "AccountKey=***;EndpointSuffix=x"),
+        ("auth ApiKey(\"x y\") sent", "auth ApiKey(\"***\") sent"),
+        ("wifi_psk: x1", "wifi_psk: ***"),
     ],
     kept: &[
         "primary_key=1 public_key=abc foreign key: a",

@@ -6,13 +6,15 @@ pub(super) const UNIT: Unit = Unit {
     rule: Rule::Argument,
     name: "argument",
     summary: "What follows an option that names a secret in a list of arguments, and the last \
-              item of a list behind such a name; the passwords that curl, sshpass and mysql take.",
+              item of a list behind such a name; the passwords that curl, sshpass, mysql, \
+              redis-cli and docker login take; the password of an entry of `.netrc`.",
     marks: &[
         ("curl ", Parser::Command),
         ("curl'", Parser::Command),
         ("curl\"", Parser::Command),
-        ("mysql ", Parser::Command),
-        ("mysqldump ", Parser::Command),
+        ("mysql", Parser::Command),
+        ("redis-cli", Parser::Command),
+        ("docker login ", Parser::Command),
     ],
     redacted: &[
         (
@@ -51,6 +53,16 @@ pub(super) const UNIT: Unit = Unit {
         ("sshpass -p x1 ssh root@h", "sshpass -p *** ssh root@h"),
         (r#"["sshpass","-p","x y","ssh"]"#, r#"["sshpass","-p","***","ssh"]"#),
         ("COMMAND=/usr/bin/mysql -u root -px1 db", "COMMAND=/usr/bin/mysql -u root -p*** db"),
+        (r#"["curl","-u","bob:x y","h"]"#, r#"["curl","-u","bob:***","h"]"#),
+        (r#"["/bin/curl","-ubob:x"]"#, r#"["/bin/curl","-ubob:***"]"#),
+        (r#"["mysqldump","-px y","db"]"#, r#"["mysqldump","-p***","db"]"#),
+        ("['mysql', '-px y', 'db']", "['mysql', '-p***', 'db']"),
+        (r#"["redis-cli","-a","x","ping"]"#, r#"["redis-cli","-a","***","ping"]"#),
+        ("['redis-cli', '-a', 'x']", "['redis-cli', '-a', '***']"),
+        ("redis-cli -h db -a x1 ping", "redis-cli -h db -a *** ping"),
+        ("docker login -u bob -p x1 registry", "docker login -u bob -p *** registry"),
+        ("machine h login bob password x1", "machine h login bob password ***"),
+        ("machine h\n  login bob\n  password x1\n", "machine h\n  login bob\n  password ***\n"),
     ],
     kept: &[
         "['set', 'sshd', 'banip', '192.0.2.1']",
@@ -64,6 +76,13 @@ pub(super) const UNIT: Unit = Unit {
         "curl x | docker run -u 1000:1000 y",
         "sshpass -e ssh x",
         "mysql -u root -p db",
+        r#"["curl","-u","bob","https://x:443"]"#,
+        r#"["mysql","-p","db"]"#,
+        r#"["sshpass","-p","***","ssh","-p","22"]"#,
+        "mysqld: ready for connections -px",
+        "redis-cli -h db ping",
+        "docker login with password failed",
+        "login with password failed",
     ],
     ..NOTHING
 };

@@ -23,6 +23,8 @@ pub(super) const UNIT: Unit = Unit {
     kept: &[
         "Bearer authentication required",
         "authorization failed",
+        "authorization: denied by policy",
+        "authorization: required",
         "author=x authority=y",
         "Authorization: *** for bob",
     ],

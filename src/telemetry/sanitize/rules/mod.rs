@@ -9,6 +9,7 @@ mod authorization;
 mod aws_access_key;
 mod cookie;
 mod credential;
+mod crypt_hash;
 mod field;
 mod jwt;
 mod login_attempt;
@@ -49,6 +50,7 @@ pub(super) enum Rule {
     Argument,
     NamedPair,
     Sql,
+    CryptHash,
     Field,
 }
 
@@ -75,6 +77,8 @@ pub(super) enum Parser {
     Command,
     /// A password in a statement.
     Statement,
+    /// A hash of a password.
+    Crypt,
     /// What a mail client sends to sign in.
     MailAuth,
     /// What a honeypot tells of a sign-in.
@@ -123,7 +127,7 @@ const NOTHING: Unit = Unit {
 };
 
 /// All rules, in the order of [`Rule`].
-pub(super) const UNITS: [Unit; 19] = [
+pub(super) const UNITS: [Unit; 20] = [
     password::UNIT,
     api_key::UNIT,
     token::UNIT,
@@ -142,6 +146,7 @@ pub(super) const UNITS: [Unit; 19] = [
     argument::UNIT,
     named_pair::UNIT,
     sql::UNIT,
+    crypt_hash::UNIT,
     field::UNIT,
 ];
 

@@ -14,6 +14,7 @@ pub(super) const UNIT: Unit = Unit {
         ("client_secret: Some(\"a b\")", "client_secret: Some(\"***\")"),
         ("secrets: [a b, c] x", "secrets: *** x"),
         ("secret\u{1b}[0m\u{1b}[2m=\u{1b}[0mx1", "secret\u{1b}[0m\u{1b}[2m=\u{1b}[0m***"),
+        ("SecretString(\"x y\")", "SecretString(\"***\")"),
     ],
     kept: &["secretary=bob secret_name=a", "secret://vault/x", "the secret garden"],
     ..NOTHING

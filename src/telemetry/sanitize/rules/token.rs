@@ -19,6 +19,8 @@ pub(super) const UNIT: Unit = Unit {
         ("to\u{ad}ken\u{1b}[0m = abc", "to\u{ad}ken\u{1b}[0m = ***"),
     ],
     kept: &[
+        "token: invalid or expired",
+        "parse_token(input) Token(abc) UnexpectedToken(\"}\")",
         "token_hash=0123456789abcdef",
         "max_tokens=5 tokens=7 prompt_tokens: 9",
         "token_type=bearer tokenizer=bpe",

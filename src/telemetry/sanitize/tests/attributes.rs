@@ -70,6 +70,10 @@ fn arguments_behind_their_names() {
         (&["--password", "--user", "bob"], &["--password", "--user", "bob"]),
         (&["password", "file", "x"], &["password", "file", "x"]),
         (&["curl", "-H", "Cookie: a=b"], &["curl", "-H", "Cookie: ***"]),
+        (&["/bin/curl", "-u", "bob:x", "h"], &["/bin/curl", "-u", "bob:***", "h"]),
+        (&["mysql", "-px", "db"], &["mysql", "-p***", "db"]),
+        (&["redis-cli", "-a", "x"], &["redis-cli", "-a", "***"]),
+        (&["sshpass", "-p", "x", "ssh", "-p", "22"], &["sshpass", "-p", "***", "ssh", "-p", "22"]),
         (&["set", "sshd", "banip", "192.0.2.1"], &["set", "sshd", "banip", "192.0.2.1"]),
     ] {
         assert_eq!(sanitize_arguments(arguments), expected);
@@ -114,5 +118,29 @@ fn a_block_of_yaml_goes_line_by_line() {
     let texts = ["a:", "  password: |", "    x1", "", "    y z", "  user: |", "    bob", "> b"];
     let clean: Vec<_> = texts.iter().filter_map(|line| lines.line(line)).collect();
     let expected = ["a:", "  password: |", "    ***", "", "    ***", "  user: |", "    bob", "> b"];
+    assert_eq!(clean, expected);
+}
+
+#[test]
+fn odd_ends_of_lines_in_forms_are_survived() {
+    for text in ["name=\"token\"\\n", "name=\"token\"\nContent-"] {
+        let far = "\\".repeat(600);
+        for text in [format!("{text}{far}n"), text.replace('n', &format!("{far}n"))] {
+            let once = super::super::sanitize_for_logging(&text).into_owned();
+            assert_eq!(super::super::sanitize_for_logging(&once), once);
+        }
+    }
+    let text = format!("name=\"token\"{}nx", "\\".repeat(600));
+    let _ = super::super::sanitize_for_logging(&text);
+}
+
+#[test]
+fn a_variable_of_kubernetes_goes_line_by_line() {
+    let mut lines = LineSanitizer::default();
+    let texts =
+        ["env:", "- name: DB_PASSWORD", "  value: x y", "- name: A", "  value: b", "value: c"];
+    let clean: Vec<_> = texts.iter().filter_map(|line| lines.line(line)).collect();
+    let expected =
+        ["env:", "- name: DB_PASSWORD", "  value: ***", "- name: A", "  value: b", "value: c"];
     assert_eq!(clean, expected);
 }

@@ -16,7 +16,7 @@ const LARGE_LIMIT: Duration = Duration::from_secs(2);
 const HUGE_LIMIT: Duration = Duration::from_secs(5);
 
 /// Text that each parser has to read on from, again and again.
-const UNITS: [&str; 108] = [
+const UNITS: [&str; 139] = [
     "token=token=",
     "token",
     "token=",
@@ -125,6 +125,37 @@ const UNITS: [&str; 108] = [
     "ｔｏｋｅｎ：a ",
     "{\"key\":\"token\",\"value\":[",
     "\\u0074oken",
+    "<token a",
+    "<token a=",
+    "<token a=\"b\">",
+    "<token a=b> ",
+    "<a:token",
+    "<token><![CDATA[",
+    "<token> ",
+    "<token>\n",
+    "name=\"token\"",
+    "name=\"token\">",
+    "name=\"token\"\n",
+    "name=\"token\"\nContent-",
+    "name=\"token\"\r\n\r\n",
+    "token%5D",
+    "token[",
+    "token[0",
+    "token[]=",
+    "token&quot;",
+    "token&quot;:&quot;",
+    "Token(\"",
+    "token=Token(",
+    "name: token\n",
+    "name: token\nvalue:",
+    "name: token\nvalue: |\n ",
+    "x://aaaaaaaaaaaaaaaaaaaa1@",
+    "redis-cli -a ",
+    "mysql -p ",
+    "docker login ",
+    "login a password ",
+    "$argon2id$",
+    "$argon2=",
 ];
 
 /// The time for which the processor worked on this thread, whatever else the machine does.

@@ -10,7 +10,7 @@ use super::super::{
 };
 
 /// Pieces that the parsers look at, so that random texts reach all of their branches.
-const PIECES: [&str; 96] = [
+const PIECES: [&str; 124] = [
     "password",
     "token",
     "secret",
@@ -107,6 +107,34 @@ const PIECES: [&str; 96] = [
     "\u{200b}",
     "\u{1b}[0m",
     "ｋ",
+    "Password(\"",
+    "ApiKey(",
+    "<password",
+    " a=\"b\">",
+    "<a:token>",
+    "<![CDATA[",
+    "]]>",
+    "name=\"password\"",
+    "name=\"password\">",
+    "%5B",
+    "%5D",
+    "[]=",
+    "&quot;",
+    "name: ",
+    "value: ",
+    "curl",
+    "curl -u ",
+    "mysql",
+    "-p",
+    "-px",
+    "redis-cli",
+    "-a",
+    "-u",
+    "a:b",
+    "docker login ",
+    "machine h login b password ",
+    "$argon2id$",
+    "incorrect",
 ];
 
 fn hostile_text() -> impl Strategy<Value = String> {
@@ -195,11 +223,38 @@ fn planted(form: usize, secret: &str) -> String {
         36 => format!("Authorization: AWS4-HMAC-SHA256 Credential={secret}, Signature={secret}"),
         37 => format!("/c?sv=1&sig={secret}"),
         38 => format!("mysql --password {secret} -h db"),
-        _ => format!("GET /a?pwd={secret} HTTP/1.1"),
+        39 => format!("GET /a?pwd={secret} HTTP/1.1"),
+        _ => planted_further(form, secret),
     }
 }
 
-const FORMS: usize = 40;
+fn planted_further(form: usize, secret: &str) -> String {
+    match form {
+        40 => format!("smtp_pass: {secret}"),
+        41 => format!("jwt: \"{secret}\""),
+        42 => format!("Auth(Password(\"{secret} {secret}\"))"),
+        43 => format!("<password type=\"plain\">{secret}</password>"),
+        44 => format!("<wsse:Password Type=\"a\"><![CDATA[{secret}]]></wsse:Password>"),
+        45 => format!("<property name=\"password\">{secret}</property>"),
+        46 => format!("name=\"password\"\r\n\r\n{secret}\r\n--"),
+        47 => format!("a=1&user%5Bpassword%5D={secret}&b=2"),
+        48 => format!("a=1&password[]={secret}&b=2"),
+        49 => format!("- name: DB_PASSWORD\n  value: {secret}"),
+        50 => format!(
+            "https://0123abcd{}7@host/1",
+            secret.replace(|it: char| !it.is_ascii_alphanumeric(), "0")
+        ),
+        51 => format!("['curl', '-u', 'bob:{secret}']"),
+        52 => format!("[\"mysql\",\"-p{secret}\"]"),
+        53 => format!("['redis-cli', '-a', '{secret}']"),
+        54 => format!("redis-cli -a {secret} ping"),
+        55 => format!("docker login -u bob -p {secret} h"),
+        56 => format!("machine h login bob password {secret}"),
+        _ => format!("{{&quot;password&quot;: &quot;{secret}&quot;}}"),
+    }
+}
+
+const FORMS: usize = 58;
 
 proptest! {
     // Failures are not written beside the sources: what one finds becomes an example in rules.rs.
