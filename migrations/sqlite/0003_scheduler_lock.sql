@@ -11,11 +11,17 @@ CREATE TABLE scheduler_lock (
     owner             TEXT              -- random for each process; null when it was released
 );
 
--- Epochs are worth nothing if they can begin anew. To take the lock away from its holder by hand:
--- UPDATE scheduler_lock SET owner = NULL, pid = NULL, hostname = NULL WHERE id = 1;
-CREATE TRIGGER scheduler_lock_is_kept BEFORE DELETE ON scheduler_lock
+-- Epochs are worth nothing if they can begin anew, and deleting the row is how people take a lock
+-- away: its epoch is kept for the next row.
+CREATE TABLE scheduler_lock_epoch (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch INTEGER NOT NULL
+);
+
+CREATE TRIGGER scheduler_lock_epoch_is_kept BEFORE DELETE ON scheduler_lock
 BEGIN
-    SELECT RAISE(ABORT, 'the row holds the epoch: set its owner to NULL instead');
+    INSERT INTO scheduler_lock_epoch (id, epoch) VALUES (1, OLD.epoch)
+    ON CONFLICT (id) DO UPDATE SET epoch = max(epoch, excluded.epoch);
 END;
 
 CREATE TRIGGER scheduler_lock_epoch_grows BEFORE UPDATE ON scheduler_lock

@@ -28,7 +28,7 @@ pub(super) trait Database: Send + Sync {
     fn renew(&self, fence: &Fence) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 
     /// Gives up whatever a process holds; false if it holds nothing.
-    fn release(&self, owner: &str) -> impl Future<Output = Result<bool, Self::Error>> + Send;
+    fn release(&self, claim: &Claim) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 }
 
 impl Database for Store {
@@ -46,8 +46,8 @@ impl Database for Store {
         self.renew_lock(fence).instrument(quiet()).await
     }
 
-    async fn release(&self, owner: &str) -> Result<bool, Error> {
-        self.release_lock(owner).instrument(quiet()).await
+    async fn release(&self, claim: &Claim) -> Result<bool, Error> {
+        self.release_lock(claim).instrument(quiet()).await
     }
 }
 

@@ -43,6 +43,9 @@ impl Timing {
     }
 }
 
+/// What tells one holder from another, also if it has no owner.
+type Holder = (Option<String>, Option<i64>);
+
 /// How a lease ended.
 enum End {
     Stopped,
@@ -56,7 +59,7 @@ pub(super) struct Keeper<D> {
     timing: Timing,
     held: watch::Sender<Option<Lease>>,
     /// The other holders that were told of within the last minute, and when.
-    told: Vec<(Option<String>, Instant)>,
+    told: Vec<(Holder, Instant)>,
     /// Whether the lock may be ours without our knowing: an acquisition was not answered.
     is_claim_open: bool,
     /// Whether it was told that the database fails, and nothing has gone well since. A look that
@@ -106,7 +109,7 @@ impl<D: Database> Keeper<D> {
         }
         if self.is_claim_open {
             // Nobody believes to hold it, so it is no matter whether it was.
-            let _ = timeout(RELEASE_TIMEOUT, self.database.release(&self.claim.owner)).await;
+            let _ = timeout(RELEASE_TIMEOUT, self.database.release(&self.claim)).await;
         }
     }
 
@@ -139,14 +142,14 @@ impl<D: Database> Keeper<D> {
         (self.is_claim_open, self.is_failing) = (false, false);
         // Another was faster. Its row will tell who.
         let epoch = acquired.ok_or(Duration::ZERO)?;
-        let fence = Fence { owner: self.claim.owner.clone(), epoch };
+        let fence = Fence { owner: self.claim.owner.clone(), pid: self.claim.pid, epoch };
         let lease = Lease::new(fence, sent + self.timing.deadline);
         self.tell_acquired(row.as_ref(), &lease);
         Ok(lease)
     }
 
     fn may_take(&self, row: &LockRow) -> bool {
-        row.is_stale || row.owner.as_ref().is_none_or(|owner| *owner == self.claim.owner)
+        row.is_stale || row.is_free() || row.is_of(&self.claim)
     }
 
     fn until_next_look(&self, row: &LockRow) -> Duration {
@@ -193,7 +196,7 @@ impl<D: Database> Keeper<D> {
     /// Gives up the lock, so that another need not wait for its end.
     async fn release(&mut self, lease: &Lease) {
         metrics::set_scheduler_lock(false, None);
-        let release = timeout(RELEASE_TIMEOUT, self.database.release(&self.claim.owner)).await;
+        let release = timeout(RELEASE_TIMEOUT, self.database.release(&self.claim)).await;
         if let Ok(false) = self.answered(release) {
             tracing::warn!(
                 name: "scheduler_lock_release_mismatch",
@@ -237,8 +240,7 @@ fn to_milliseconds(seconds: f64) -> f64 {
 impl<D> Keeper<D> {
     fn tell_acquired(&mut self, before: Option<&LockRow>, lease: &Lease) {
         metrics::set_scheduler_lock(true, Some(0.0));
-        let is_other =
-            |row: &&LockRow| row.owner.as_ref().is_some_and(|it| *it != self.claim.owner);
+        let is_other = |row: &&LockRow| !row.is_free() && !row.is_of(&self.claim);
         if let Some(row) = before.filter(is_other) {
             metrics::scheduler_lock_taken_over();
             tracing::info!(
@@ -262,11 +264,12 @@ impl<D> Keeper<D> {
         metrics::set_scheduler_lock(false, Some(row.age_seconds));
         let now = Instant::now();
         self.told.retain(|(_, at)| now < *at + TELL_INTERVAL);
-        if self.told.iter().any(|(owner, _)| *owner == row.owner) {
+        let holder = (row.owner.clone(), row.pid);
+        if self.told.iter().any(|(told, _)| *told == holder) {
             return;
         }
         if self.told.len() < TOLD_MAX {
-            self.told.push((row.owner.clone(), now));
+            self.told.push((holder, now));
         }
         metrics::scheduler_lock_held_by_other();
         tracing::warn!(

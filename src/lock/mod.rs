@@ -14,8 +14,9 @@
 //! The row of `scheduler_lock` is the only truth. It is changed by three statements, each of which
 //! is atomic: SQLite has one writer at a time.
 //!
-//! *1.* Only `acquire` changes the epoch, to one more than the row's own; a trigger keeps it from
-//! ever becoming less and the row from being deleted. So no epoch is given twice. `acquire` names
+//! *1.* Only `acquire` changes the epoch, to one more than the row's own; one trigger keeps it from
+//! ever becoming less, and another keeps it beside the table when somebody deletes the row, so that
+//! the next row goes on from there. So no epoch is given twice. `acquire` names
 //! the epoch that its sender last saw and does nothing if the row has another: a statement whose
 //! sender has given it up, and which the database runs much later all the same, cannot take the
 //! lock from who has it by then, not even from a later acquisition of the same process.
@@ -43,12 +44,13 @@
 //!
 //! # What is not promised
 //! - If the database's clock jumps by more than a part of the lease time, in either direction, or
-//!   an operator releases the row by hand, the lease can be taken while its holder's tasks still
+//!   an operator releases or deletes the row by hand, the lease can be taken while its holder's tasks still
 //!   run, for as long as a heartbeat takes to tell it. Promises 1 and 2 stand: the first holder
 //!   writes nothing more. But what it does **outside of this database** in that time, such as a
 //!   command to fail2ban, is done twice. Only the local deadline protects that: the effects of such
 //!   tasks must bear a repetition.
-//! - The same holds for a machine that slept: `CLOCK_MONOTONIC` stands still meanwhile.
+//! - The same holds for a process that is stopped in between its look at the lease and what it then
+//!   does outside of the database, and for a machine that slept: `CLOCK_MONOTONIC` stands still meanwhile.
 //! - A task that neither ends nor awaits (a loop without end) cannot be cancelled. Its writes are
 //!   refused, its other effects are not.
 //! - A database that answers nobody gives the lock to nobody. A single instance then runs no
@@ -141,7 +143,7 @@ impl SchedulerLock {
 
     /// Who holds the lock, and for how long still, as the database says.
     pub async fn get_lock_health(&self) -> Result<LockHealth, Error> {
-        let row = self.store.read_lock().await?.filter(|row| row.owner.is_some());
+        let row = self.store.read_lock().await?.filter(|row| !row.is_free());
         Ok(row.map_or(LockHealth::FREE, |row| {
             // A whole-second heartbeat against a clock with fractions; no need to show them.
             let tenths = |seconds: f64| (seconds * 10.0).round().max(0.0) / 10.0;

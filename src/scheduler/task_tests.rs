@@ -11,7 +11,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn lease() -> Lease {
-    let fence = Fence { owner: "a".into(), epoch: 1 };
+    let fence = Fence { owner: "a".into(), pid: 1, epoch: 1 };
     Lease::new(fence, Instant::now() + HOUR * 24)
 }
 

@@ -27,7 +27,7 @@ pub struct LockRow {
     pub pid: Option<i64>,
     /// The same.
     pub hostname: Option<String>,
-    /// The same; random for each process.
+    /// The same; random for each process. A row that another program wrote has none.
     pub owner: Option<String>,
     /// How often the lock was taken.
     pub epoch: i64,
@@ -57,8 +57,23 @@ pub struct Claim {
 pub struct Fence {
     /// The process.
     pub owner: String,
+    /// Its number. Whoever takes the lock by hand writes the documented columns and may leave the
+    /// owner as it was.
+    pub pid: u32,
     /// Its acquisition.
     pub epoch: i64,
+}
+
+impl LockRow {
+    /// Whether nobody holds it.
+    pub fn is_free(&self) -> bool {
+        self.pid.is_none() && self.owner.is_none()
+    }
+
+    /// Whether it is the claimant's.
+    pub fn is_of(&self, claim: &Claim) -> bool {
+        self.owner.as_ref() == Some(&claim.owner) && self.pid == Some(claim.pid.into())
+    }
 }
 
 impl Store {
@@ -86,18 +101,20 @@ impl Store {
     }
 
     /// Takes the lock if it is free, stale or our own, and if nobody has taken it since epoch
-    /// `seen` (0: since there was no row). Answers with the new epoch, or nothing.
+    /// `seen` (0: there was no row). Answers with the new epoch, or nothing.
     pub async fn acquire_lock(&self, claim: &Claim, seen: i64) -> Result<Option<i64>, Error> {
         let query = sqlx::query_scalar(concat!(
             "INSERT INTO scheduler_lock \
              (id, pid, hostname, heartbeat_at, heartbeat_timeout, epoch, owner) \
-             VALUES (1, ?, ?, unixepoch(), ?, ? + 1, ?) \
+             VALUES (1, ?, ?, unixepoch(), ?, \
+             max(?, coalesce((SELECT epoch FROM scheduler_lock_epoch), 0)) + 1, ?) \
              ON CONFLICT (id) DO UPDATE SET pid = excluded.pid, hostname = excluded.hostname, \
              heartbeat_at = excluded.heartbeat_at, \
              heartbeat_timeout = excluded.heartbeat_timeout, \
              epoch = excluded.epoch, owner = excluded.owner \
              WHERE scheduler_lock.epoch = excluded.epoch - 1 \
-             AND (scheduler_lock.owner IS NULL OR scheduler_lock.owner = excluded.owner OR ",
+             AND ((scheduler_lock.pid IS NULL AND scheduler_lock.owner IS NULL) \
+             OR (scheduler_lock.pid = excluded.pid AND scheduler_lock.owner = excluded.owner) OR ",
             is_stale!(),
             ") RETURNING epoch"
         ))
@@ -115,9 +132,10 @@ impl Store {
     pub async fn renew_lock(&self, fence: &Fence) -> Result<bool, Error> {
         let query = sqlx::query(
             "UPDATE scheduler_lock SET heartbeat_at = unixepoch() \
-             WHERE id = 1 AND epoch = ? AND owner = ?",
+             WHERE id = 1 AND epoch = ? AND pid = ? AND owner = ?",
         )
         .bind(fence.epoch)
+        .bind(i64::from(fence.pid))
         .bind(&fence.owner)
         .execute(&self.pool);
         Ok(self.run("UPDATE", "scheduler_lock", query).await?.rows_affected() == 1)
@@ -125,12 +143,13 @@ impl Store {
 
     /// Gives up what a process holds, whatever the epoch; false when it holds nothing. The row
     /// stays, because the epoch must go on from where it is.
-    pub async fn release_lock(&self, owner: &str) -> Result<bool, Error> {
+    pub async fn release_lock(&self, claim: &Claim) -> Result<bool, Error> {
         let query = sqlx::query(
             "UPDATE scheduler_lock SET owner = NULL, pid = NULL, hostname = NULL \
-             WHERE id = 1 AND owner = ?",
+             WHERE id = 1 AND pid = ? AND owner = ?",
         )
-        .bind(owner)
+        .bind(i64::from(claim.pid))
+        .bind(&claim.owner)
         .execute(&self.pool);
         Ok(self.run("UPDATE", "scheduler_lock", query).await?.rows_affected() == 1)
     }
@@ -144,10 +163,12 @@ impl Store {
         let begin = async {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
             let stands = sqlx::query(concat!(
-                "SELECT 1 FROM scheduler_lock WHERE id = 1 AND epoch = ? AND owner = ? AND NOT ",
+                "SELECT 1 FROM scheduler_lock \
+                 WHERE id = 1 AND epoch = ? AND pid = ? AND owner = ? AND NOT ",
                 is_stale!()
             ))
             .bind(fence.epoch)
+            .bind(i64::from(fence.pid))
             .bind(&fence.owner)
             .fetch_optional(&mut *transaction)
             .await?;

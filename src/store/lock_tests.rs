@@ -9,7 +9,7 @@ fn claim(name: &str) -> Claim {
 }
 
 fn fence(name: &str, epoch: i64) -> Fence {
-    Fence { owner: name.into(), epoch }
+    Fence { owner: name.into(), pid: 7, epoch }
 }
 
 /// As if the last heartbeat had been so many seconds earlier.
@@ -22,6 +22,11 @@ async fn age(store: &Store, seconds: i64) {
 }
 
 impl Store {
+    /// As an operator may do it.
+    pub(crate) async fn delete_lock_row(&self) {
+        sqlx::query("DELETE FROM scheduler_lock").execute(&self.pool).await.unwrap();
+    }
+
     /// As if the clock had been set the other way; the simulation's model is compared so.
     pub(crate) async fn shift_lock_heartbeat(&self, by_seconds: i64) {
         sqlx::query("UPDATE scheduler_lock SET heartbeat_at = heartbeat_at + ?")
@@ -45,9 +50,9 @@ async fn one_holds_it_until_it_is_released() {
     assert_eq!((row.pid, row.hostname.as_deref()), (Some(7), Some("host-a")));
     assert_eq!((row.epoch, row.heartbeat_timeout, row.is_stale), (1, 30, false));
     assert!((0.0..5.0).contains(&row.age_seconds), "{row:?}");
-    assert!(!store.release_lock("b").await.unwrap());
-    assert!(store.release_lock("a").await.unwrap());
-    assert!(!store.release_lock("a").await.unwrap());
+    assert!(!store.release_lock(&claim("b")).await.unwrap());
+    assert!(store.release_lock(&claim("a")).await.unwrap());
+    assert!(!store.release_lock(&claim("a")).await.unwrap());
     let row = store.read_lock().await.unwrap().unwrap();
     assert_eq!((row.pid, row.hostname, row.owner, row.epoch), (None, None, None, 1));
     assert_eq!(store.acquire_lock(&claim("b"), 1).await.unwrap(), Some(2));
@@ -90,12 +95,38 @@ async fn a_heartbeat_revives_a_stale_lock_that_nobody_took() {
 #[tokio::test]
 async fn epochs_cannot_begin_anew() {
     let (_folder, store) = temporary().await;
-    store.acquire_lock(&claim("a"), 4).await.unwrap();
-    for sql in ["DELETE FROM scheduler_lock", "UPDATE scheduler_lock SET epoch = 4"] {
-        let error = sqlx::query(sql).execute(&store.pool).await.unwrap_err().to_string();
-        assert!(error.contains("epoch"), "{error}");
+    assert_eq!(store.acquire_lock(&claim("a"), 4).await.unwrap(), Some(5));
+    let error = sqlx::query("UPDATE scheduler_lock SET epoch = 4").execute(&store.pool).await;
+    assert!(error.unwrap_err().to_string().contains("epoch"));
+    for epoch in [6, 7] {
+        sqlx::query("DELETE FROM scheduler_lock").execute(&store.pool).await.unwrap();
+        assert!(!store.renew_lock(&fence("a", epoch - 1)).await.unwrap());
+        assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), Some(epoch));
+        assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), None, "it came late");
     }
-    assert_eq!(store.read_lock().await.unwrap().unwrap().epoch, 5);
+}
+
+#[tokio::test]
+async fn who_writes_the_documented_columns_only_holds_it_too() {
+    let (_folder, store) = temporary().await;
+    sqlx::query(
+        "INSERT INTO scheduler_lock (id, pid, hostname, heartbeat_at, heartbeat_timeout, epoch) \
+         VALUES (1, 99, 'other', unixepoch(), 30, 1)",
+    )
+    .execute(&store.pool)
+    .await
+    .unwrap();
+    assert_eq!(store.acquire_lock(&claim("a"), 1).await.unwrap(), None);
+    age(&store, 40).await;
+    assert_eq!(store.acquire_lock(&claim("a"), 1).await.unwrap(), Some(2));
+    for sql in ["UPDATE scheduler_lock SET pid = 99", "UPDATE scheduler_lock SET epoch = 3"] {
+        sqlx::query(sql).execute(&store.pool).await.unwrap();
+        assert!(!store.renew_lock(&fence("a", 2)).await.unwrap());
+        assert!(store.fenced(&fence("a", 2)).await.is_err());
+        let row = store.read_lock().await.unwrap().unwrap();
+        assert!(!row.is_free() && !row.is_of(&claim("a")), "{row:?}");
+        assert_eq!(store.acquire_lock(&claim("a"), row.epoch).await.unwrap(), None);
+    }
 }
 
 #[tokio::test]
@@ -158,7 +189,8 @@ async fn nobody_takes_the_lock_in_the_midst_of_a_fenced_write() {
     store.acquire_lock(&claim("a"), 0).await.unwrap();
     let transaction = store.fenced(&fence("a", 1)).await.unwrap();
     let claim = claim("b");
-    let mut release = Box::pin(store.release_lock("a"));
+    let holder = super::tests::claim("a");
+    let mut release = Box::pin(store.release_lock(&holder));
     let waited = tokio::time::timeout(std::time::Duration::from_millis(200), &mut release).await;
     assert!(waited.is_err(), "not even its release");
     transaction.commit().await.unwrap();

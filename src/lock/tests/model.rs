@@ -50,7 +50,11 @@ struct Row {
 
 /// The table and its statements.
 #[derive(Debug, Default)]
-pub(super) struct Table(Option<Row>);
+pub(super) struct Table {
+    row: Option<Row>,
+    /// The epoch of a row that was deleted.
+    kept: i64,
+}
 
 impl Row {
     fn is_stale(&self, now_ms: i64) -> bool {
@@ -65,8 +69,8 @@ impl Row {
 
 impl Table {
     pub(super) fn look(&self, now_ms: i64) -> Option<LockRow> {
-        self.0.as_ref().map(|row| LockRow {
-            pid: None,
+        self.row.as_ref().map(|row| LockRow {
+            pid: row.owner.is_some().then_some(1),
             hostname: None,
             owner: row.owner.clone(),
             epoch: row.epoch,
@@ -77,34 +81,40 @@ impl Table {
     }
 
     pub(super) fn acquire(&mut self, claim: &Claim, seen: i64, now_ms: i64) -> Option<i64> {
-        let may_take = self.0.as_ref().is_none_or(|row| {
+        let may_take = self.row.as_ref().is_none_or(|row| {
             let is_own = row.owner.as_ref().is_none_or(|owner| *owner == claim.owner);
-            row.epoch == seen && (is_own || row.is_stale(now_ms))
+            row.epoch == seen.max(self.kept) && (is_own || row.is_stale(now_ms))
         });
         may_take.then(|| {
-            self.0 = Some(Row {
+            let epoch = seen.max(self.kept) + 1;
+            self.row = Some(Row {
                 owner: Some(claim.owner.clone()),
                 heartbeat_at: now_ms.div_euclid(1000),
                 heartbeat_timeout: claim.heartbeat_timeout,
-                epoch: seen + 1,
+                epoch,
             });
-            seen + 1
+            epoch
         })
     }
 
     pub(super) fn renew(&mut self, fence: &Fence, now_ms: i64) -> bool {
-        let row = self.0.as_mut().filter(|row| row.is_of(fence));
+        let row = self.row.as_mut().filter(|row| row.is_of(fence));
         row.map(|row| row.heartbeat_at = now_ms.div_euclid(1000)).is_some()
     }
 
-    pub(super) fn release(&mut self, owner: &str) -> bool {
-        let row = self.0.as_mut().filter(|row| row.owner.as_deref() == Some(owner));
+    pub(super) fn release(&mut self, claim: &Claim) -> bool {
+        let row = self.row.as_mut().filter(|row| row.owner.as_ref() == Some(&claim.owner));
         row.map(|row| row.owner = None).is_some()
+    }
+
+    /// An operator takes the lock away.
+    pub(super) fn delete(&mut self) {
+        self.kept = self.row.take().map_or(self.kept, |row| row.epoch);
     }
 
     /// Whether a scheduled write would be made.
     pub(super) fn admits(&self, fence: &Fence, now_ms: i64) -> bool {
-        self.0.as_ref().is_some_and(|row| row.is_of(fence) && !row.is_stale(now_ms))
+        self.row.as_ref().is_some_and(|row| row.is_of(fence) && !row.is_stale(now_ms))
     }
 }
 
@@ -138,7 +148,7 @@ pub(super) struct World {
     end: Instant,
     /// The database's clock is ahead of time by so much.
     pub(super) clock_ms: i64,
-    /// Whether it has jumped in this history.
+    /// Whether it has jumped in this history, or the row was deleted.
     pub(super) has_jumped: bool,
     pub(super) weather: Weather,
     /// Until when a process does not run, and until when it does not reach the database.
@@ -313,8 +323,8 @@ impl Database for Connection {
         .await
     }
 
-    async fn release(&self, owner: &str) -> Result<bool, Self::Error> {
-        let owner = owner.to_owned();
-        self.run(move |world| world.table.release(&owner)).await
+    async fn release(&self, claim: &Claim) -> Result<bool, Self::Error> {
+        let claim = claim.clone();
+        self.run(move |world| world.table.release(&claim)).await
     }
 }

@@ -92,7 +92,8 @@ impl Simulation {
         }
     }
 
-    /// Sets the database's clock by an hour, or by up to two lease times.
+    /// Sets the database's clock by an hour, or by up to two lease times. Or an operator deletes
+    /// the row, which promises as little for what happens outside of the database.
     fn jump(&mut self) {
         if !self.jumps {
             return;
@@ -100,7 +101,11 @@ impl Simulation {
         let short = i64::try_from(self.random.time(self.lease_time * 2).as_millis()).unwrap();
         let by = if self.random.chance(50) { HOUR_MS } else { short };
         let mut world = self.world.lock().unwrap();
-        world.clock_ms += if self.random.chance(50) { by } else { -by };
+        if self.random.chance(20) {
+            world.table.delete();
+        } else {
+            world.clock_ms += if self.random.chance(50) { by } else { -by };
+        }
         world.has_jumped = true;
     }
 

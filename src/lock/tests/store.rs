@@ -54,7 +54,7 @@ async fn the_model_does_what_sqlite_does() {
         };
         let row = table.look(now_ms);
         let epoch = row.map_or(0, |row| row.epoch) - i64::from(random.chance(20));
-        let fence = Fence { owner: claim.owner.clone(), epoch };
+        let fence = Fence { owner: claim.owner.clone(), pid: 1, epoch };
         let (model, real) = match random.below(6) {
             0 | 1 => (
                 format!("{:?}", table.acquire(&claim, epoch, now_ms)),
@@ -65,9 +65,14 @@ async fn the_model_does_what_sqlite_does() {
                 store.renew_lock(&fence).await.unwrap().to_string(),
             ),
             3 if random.chance(30) => (
-                table.release(&claim.owner).to_string(),
-                store.release_lock(&claim.owner).await.unwrap().to_string(),
+                table.release(&claim).to_string(),
+                store.release_lock(&claim).await.unwrap().to_string(),
             ),
+            3 if random.chance(10) => {
+                table.delete();
+                store.delete_lock_row().await;
+                continue;
+            }
             4 => {
                 // In tens, so that the seconds that this test takes cross no limit.
                 let by = 10 * (i64::try_from(random.below(9)).unwrap() - 4);
