@@ -13,7 +13,7 @@ const NONE: &str = "none";
 /// All endpoints that can be named, as they stand in the `endpoint` of log lines and metrics. A
 /// test of the HTTP side holds this list against its table of routes. `other` is not among them:
 /// a path that does not exist is always answered with an error, which is never quiet.
-pub const ENDPOINTS: [&str; 31] = [
+pub const ENDPOINTS: [&str; 32] = [
     "/",
     "/health",
     "/metrics",
@@ -41,6 +41,7 @@ pub const ENDPOINTS: [&str; 31] = [
     "/bangui.v1.BanService/Ban",
     "/bangui.v1.BanService/Unban",
     "/bangui.v1.WatchService/Watch",
+    "/bangui.v1.SchedulerService/GetLockHealth",
     "/grpc.health.v1.Health/Check",
     "/grpc.health.v1.Health/Watch",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",

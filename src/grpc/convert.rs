@@ -6,8 +6,8 @@ use crate::edge::{clean, status};
 use crate::history::{FROM_LIST, FROM_LOG, FROM_OPERATOR, Held};
 use crate::jails::JailDetail;
 use crate::proto::v1::{
-    Ban, EventSource, Fail2ban, GetJailResponse, Jail, ListSource, LogSource, Status, Telemetry,
-    TelemetryExport,
+    Ban, EventSource, Fail2ban, GetJailResponse, Jail, ListSource, LockHealth, LogSource, Status,
+    Telemetry, TelemetryExport,
 };
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
@@ -67,6 +67,19 @@ impl From<JailDetail> for GetJailResponse {
             findtime_seconds: detail.findtime_seconds,
             maxretry: detail.maxretry,
             file_list: detail.status.file_list,
+        }
+    }
+}
+
+impl From<status::Lock> for LockHealth {
+    fn from(lock: status::Lock) -> Self {
+        Self {
+            locked: lock.locked,
+            pid: lock.pid,
+            hostname: lock.hostname,
+            age_seconds: lock.age_seconds,
+            is_stale: lock.is_stale,
+            ttl_remaining_seconds: lock.ttl_remaining,
         }
     }
 }

@@ -38,6 +38,7 @@ use crate::edge::{Failure, Kind, Services};
 use crate::proto::DESCRIPTORS;
 use crate::proto::v1::ban_service_server::BanServiceServer;
 use crate::proto::v1::jail_service_server::JailServiceServer;
+use crate::proto::v1::scheduler_service_server::SchedulerServiceServer;
 use crate::proto::v1::status_service_server::StatusServiceServer;
 use crate::proto::v1::watch_service_server::WatchServiceServer;
 use crate::telemetry::span;
@@ -101,7 +102,8 @@ impl Grpc {
             ("bangui.v1.StatusService", door(StatusServiceServer::new(api.clone()))),
             ("bangui.v1.JailService", door(JailServiceServer::new(api.clone()))),
             ("bangui.v1.BanService", door(BanServiceServer::new(api.clone()))),
-            ("bangui.v1.WatchService", door(WatchServiceServer::new(api))),
+            ("bangui.v1.WatchService", door(WatchServiceServer::new(api.clone()))),
+            ("bangui.v1.SchedulerService", door(SchedulerServiceServer::new(api))),
             ("grpc.health.v1.Health", door(HealthServer::new(Alive))),
             ("grpc.reflection.v1.ServerReflection", door(reflection)),
             ("grpc.reflection.v1alpha.ServerReflection", door(alpha)),

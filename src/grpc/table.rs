@@ -54,6 +54,7 @@ pub static METHODS: &[Method] = &[
     call("/bangui.v1.BanService/Ban", Some(Scope::Write)),
     call("/bangui.v1.BanService/Unban", Some(Scope::Write)),
     endless("/bangui.v1.WatchService/Watch"),
+    call("/bangui.v1.SchedulerService/GetLockHealth", Some(Scope::Read)),
     call("/grpc.health.v1.Health/Check", None),
     endless("/grpc.health.v1.Health/Watch"),
     dialog("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),

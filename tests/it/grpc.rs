@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bangui::proto::v1::{
-    BanRequest, GetJailRequest, GetStatusRequest, ListBansRequest, ListJailsRequest, UnbanRequest,
-    WatchRequest,
+    BanRequest, GetJailRequest, GetLockHealthRequest, GetStatusRequest, ListBansRequest,
+    ListJailsRequest, UnbanRequest, WatchRequest,
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -76,6 +76,12 @@ fn both_apis_tell_the_same() {
     let status = status.into_inner().status.unwrap();
     assert_eq!((status.bans, status.version.as_str()), (2, env!("CARGO_PKG_VERSION")));
     assert!(status.fail2ban.unwrap().connected);
+    let lock = rpc.scheduler().get_lock_health(rpc.request(GetLockHealthRequest {}));
+    let lock = rpc.wait(lock).unwrap().into_inner().lock.unwrap();
+    let of_json = admin.get("/api/scheduler/lock").expect(200).json();
+    assert_eq!((&of_json["locked"], &of_json["pid"]), (&json!(lock.locked), &json!(lock.pid)));
+    assert_eq!(of_json["hostname"], json!(lock.hostname));
+    assert!(lock.locked && !lock.is_stale && lock.ttl_remaining_seconds > Some(0.0));
 
     rpc.wait(ban().unban(rpc.request(unban_request("sshd", "203.0.113.60")))).unwrap();
     assert_eq!(fail2ban.banned("sshd"), ["203.0.113.61"]);
@@ -368,7 +374,7 @@ fn the_contract_can_be_asked_for_with_a_token() {
     let answer = ask(&known, services()).unwrap();
     let MessageResponse::ListServicesResponse(list) = answer else { panic!("{answer:?}") };
     let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
-    for name in ["BanService", "JailService", "StatusService", "WatchService"] {
+    for name in ["BanService", "JailService", "SchedulerService", "StatusService", "WatchService"] {
         assert!(names.contains(&format!("bangui.v1.{name}")), "{names:?}");
     }
     // The details of errors are described as well, so that grpcurl can show them.

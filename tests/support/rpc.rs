@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bangui::proto::v1::ban_service_client::BanServiceClient;
 use bangui::proto::v1::jail_service_client::JailServiceClient;
+use bangui::proto::v1::scheduler_service_client::SchedulerServiceClient;
 use bangui::proto::v1::status_service_client::StatusServiceClient;
 use bangui::proto::v1::watch_service_client::WatchServiceClient;
 use bangui::proto::v1::{WatchRequest, WatchResponse};
@@ -57,6 +58,10 @@ impl Rpc {
 
     pub(crate) fn channel(&self) -> Channel {
         self.channel.clone()
+    }
+
+    pub(crate) fn scheduler(&self) -> SchedulerServiceClient<Channel> {
+        SchedulerServiceClient::new(self.channel())
     }
 
     pub(crate) fn status(&self) -> StatusServiceClient<Channel> {

@@ -2,6 +2,7 @@
 
 mod bans;
 mod jails;
+mod scheduler;
 mod status;
 mod watch;
 
