@@ -53,6 +53,8 @@
 //!   does outside of the database, and for a machine that slept: `CLOCK_MONOTONIC` stands still meanwhile.
 //! - A task that neither ends nor awaits (a loop without end) cannot be cancelled. Its writes are
 //!   refused, its other effects are not.
+//! - A process that is stopped in the midst of a transaction keeps SQLite's write lock. Until it
+//!   goes on or is killed nobody writes anything, so nobody takes its lease either.
 //! - A database that answers nobody gives the lock to nobody. A single instance then runs no
 //!   scheduled tasks either.
 

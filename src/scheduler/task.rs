@@ -20,6 +20,8 @@ use crate::telemetry::{metrics, span};
 /// A run is put off by up to one in so many parts of its interval, so that tasks with the same
 /// interval drift apart.
 const JITTER_PARTS: u32 = 10;
+/// The pause after a failed run, doubled with each further one, up to the interval.
+const RETRY_PAUSE: Duration = Duration::from_secs(60);
 
 /// What a run did: how many things it changed, or why it failed.
 pub(super) type Outcome = Result<u64, String>;
@@ -36,6 +38,15 @@ pub struct Task {
     /// A run has it until it is really over. One that was given up and never awaits anything
     /// cannot be ended; it must not be joined by another.
     turn: Arc<Mutex<()>>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RunEnd {
+    Completed,
+    Failed,
+    /// By a stop, or the loss of the lock.
+    Interrupted,
 }
 
 /// Why a run did not complete.
@@ -65,7 +76,7 @@ impl Task {
     /// Runs it whenever it is due and this instance holds the lock. The first run is due when the
     /// lock is taken for the first time; a run never begins before the last one is over.
     pub(super) async fn run_always(self, lock: SchedulerLock, stop: CancellationToken) {
-        let mut due = Instant::now();
+        let (mut due, mut failures) = (Instant::now(), 0);
         loop {
             let lease = tokio::select! {
                 biased;
@@ -78,13 +89,26 @@ impl Task {
                 () = lease.lost() => continue,
                 () = sleep_until(due) => {}
             }
-            self.run(lease, &stop).await;
-            due = Instant::now() + self.interval + jitter(self.interval);
+            let end = self.run(lease, &stop).await;
+            failures = if end == RunEnd::Failed { failures + 1 } else { 0 };
+            due = Instant::now() + self.pause_after(end, failures);
+        }
+    }
+
+    /// What was interrupted is done as soon as it may; what fails is tried again ever later.
+    fn pause_after(&self, end: RunEnd, failures: u32) -> Duration {
+        match end {
+            RunEnd::Completed => self.interval + jitter(self.interval),
+            RunEnd::Failed => {
+                let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+                RETRY_PAUSE.saturating_mul(doubled).min(self.interval)
+            }
+            RunEnd::Interrupted => Duration::ZERO,
         }
     }
 
     /// The boundary: one run in a trace of its own.
-    pub(super) async fn run(&self, lease: Lease, stop: &CancellationToken) {
+    async fn run(&self, lease: Lease, stop: &CancellationToken) -> RunEnd {
         let span = span::root(tracing::info_span!(
             "task",
             otel.name = %format_args!("task {}", self.name),
@@ -92,10 +116,10 @@ impl Task {
             bangui.task.name = self.name,
             error.type = tracing::field::Empty,
         ));
-        self.run_in_span(lease, stop).instrument(span).await;
+        self.run_in_span(lease, stop).instrument(span).await
     }
 
-    async fn run_in_span(&self, lease: Lease, stop: &CancellationToken) {
+    async fn run_in_span(&self, lease: Lease, stop: &CancellationToken) -> RunEnd {
         tracing::info!(name: "task_started", epoch = lease.epoch());
         let started = Instant::now();
         let result = self.supervise(lease, stop).await;
@@ -104,13 +128,18 @@ impl Task {
         // To the microsecond, as of requests.
         let duration_ms = (seconds * 1e6).round() / 1e3;
         match result {
-            Ok(changes) => tracing::info!(name: "task_completed", changes, duration_ms),
+            Ok(changes) => {
+                tracing::info!(name: "task_completed", changes, duration_ms);
+                RunEnd::Completed
+            }
             Err(Failure { kind, error, is_own }) => {
                 Span::current().record("otel.status_code", "ERROR").record("error.type", kind);
                 if is_own {
                     tracing::error!(name: "task_failed", error, duration_ms);
+                    RunEnd::Failed
                 } else {
                     tracing::warn!(name: "task_failed", error, duration_ms);
+                    RunEnd::Interrupted
                 }
             }
         }

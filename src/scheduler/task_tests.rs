@@ -72,6 +72,16 @@ async fn a_run_that_is_given_up_does_not_go_on() {
     assert_eq!(*steps.lock().unwrap(), before);
 }
 
+#[test]
+fn a_failed_run_is_tried_again_ever_later_and_an_interrupted_one_at_once() {
+    let task = task(|| async { Ok(0) });
+    let pauses = [1, 2, 3, 7, 100].map(|failures| task.pause_after(RunEnd::Failed, failures));
+    assert_eq!(pauses.map(|it| it.as_secs()), [60, 120, 240, 3600, 3600]);
+    assert_eq!(task.pause_after(RunEnd::Interrupted, 0), Duration::ZERO);
+    let pause = task.pause_after(RunEnd::Completed, 0);
+    assert!((HOUR..=HOUR + HOUR / JITTER_PARTS).contains(&pause), "{pause:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_cannot_be_ended_is_given_up_and_not_joined_by_another() {
     let (end, ended) = mpsc::channel::<()>();
