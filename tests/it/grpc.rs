@@ -76,8 +76,9 @@ fn both_apis_tell_the_same() {
     let status = status.into_inner().status.unwrap();
     assert_eq!((status.bans, status.version.as_str()), (2, env!("CARGO_PKG_VERSION")));
     assert!(status.fail2ban.unwrap().connected);
-    let lock = rpc.scheduler().get_lock_health(rpc.request(GetLockHealthRequest {}));
-    let lock = rpc.wait(lock).unwrap().into_inner().lock.unwrap();
+    let mut scheduler = rpc.scheduler();
+    let lock = rpc.wait(scheduler.get_lock_health(rpc.request(GetLockHealthRequest {})));
+    let lock = lock.unwrap().into_inner().lock.unwrap();
     let of_json = admin.get("/api/scheduler/lock").expect(200).json();
     assert_eq!((&of_json["locked"], &of_json["pid"]), (&json!(lock.locked), &json!(lock.pid)));
     assert_eq!(of_json["hostname"], json!(lock.hostname));
