@@ -46,10 +46,9 @@
 //! - If the database's clock jumps by more than a part of the lease time, in either direction, or
 //!   an operator releases or deletes the row by hand, the lease can be taken while its holder's
 //!   tasks still run, for as long as a heartbeat takes to tell it. Promises 1 and 2 stand: the
-//!   first holder
-//!   writes nothing more. But what it does **outside of this database** in that time, such as a
-//!   command to fail2ban, is done twice. Only the local deadline protects that: the effects of such
-//!   tasks must bear a repetition.
+//!   first holder writes nothing more. But what it does **outside of this database** in that time,
+//!   such as a command to fail2ban, is done twice. Only the local deadline protects that: the
+//!   effects of such tasks must bear a repetition.
 //! - The same holds for a process that is stopped in between its look at the lease and what it then
 //!   does outside of the database, and for a machine that slept: `CLOCK_MONOTONIC` stands still
 //!   meanwhile.
