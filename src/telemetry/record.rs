@@ -206,11 +206,13 @@ impl Fields {
                 }
                 Kept::Plain(_) => continue,
                 Kept::Text(range) => {
-                    match sanitize::sanitize_field(key, &self.buffer[range.clone()]) {
-                        Cow::Owned(redacted) => redacted,
-                        Cow::Borrowed(text) if text.len() != range.len() => text.to_owned(),
-                        Cow::Borrowed(_) => continue,
+                    let text = &self.buffer[range.clone()];
+                    let clean = sanitize::sanitize_field(key, text);
+                    // The mask is borrowed as well, so only the texts tell.
+                    if clean == text {
+                        continue;
                     }
+                    clean.into_owned()
                 }
             };
             *value = Kept::Text(append(&mut self.buffer, &redacted));
@@ -316,6 +318,11 @@ mod tests {
         let found =
             cleaned(&[("note", "token=abc x"), ("db_password", "hunter2"), ("user", "bob")]);
         let expected = [("note", "token=*** x"), ("db_password", "***"), ("user", "bob")];
+        // Whatever its length, that of the mask among them.
+        for length in 1..16 {
+            let secret = "x".repeat(length);
+            assert_eq!(cleaned(&[("db_password", &secret)]), [("db_password", "***".into())]);
+        }
         assert_eq!(found, expected.map(|(key, text)| (key, text.to_owned())));
         let mut fields = Fields::default();
         fields.plain("pin_token", Value::Int(1234));
