@@ -106,17 +106,7 @@ const CONTESTANTS: [Contestant; 5] = [
 ];
 
 fn main() -> ExitCode {
-    let done = match std::env::var("BENCH_ONLY") {
-        Ok(name) => run_only(&name),
-        Err(_) => compare(),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("log_path: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    support::run("log_path", run_only, compare)
 }
 
 fn run_only(name: &str) -> Result<()> {

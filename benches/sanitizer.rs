@@ -383,17 +383,7 @@ fn repeated(unit: &str, bytes: usize) -> String {
 }
 
 fn main() -> ExitCode {
-    let done = match std::env::var("BENCH_ONLY") {
-        Ok(name) => run_only(&name),
-        Err(_) => compare(),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("sanitizer: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    support::run("sanitizer", run_only, compare)
 }
 
 fn run_only(name: &str) -> Result<()> {

@@ -6,7 +6,7 @@
 //! ratio of medians. See docs/PERFORMANCE.md.
 
 use std::fmt;
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
@@ -21,6 +21,25 @@ const ROUNDS_KEPT_MIN: usize = 11;
 const ROUNDS_MAX: usize = 33;
 /// A round in which a contestant is this much above its median was disturbed by something else.
 const DISTURBED_FACTOR: f64 = 1.15;
+
+/// Runs the contestant that `BENCH_ONLY` names, or compares all of them.
+pub(crate) fn run(
+    bench: &str,
+    only: impl FnOnce(&str) -> Result<()>,
+    compare: impl FnOnce() -> Result<()>,
+) -> ExitCode {
+    let done = match std::env::var("BENCH_ONLY") {
+        Ok(name) => only(&name),
+        Err(_) => compare(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{bench}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// User and system time so far, of all threads of this process or of its finished children.
 pub(crate) fn cpu_time(who: UsageWho) -> Result<Duration> {

@@ -61,9 +61,8 @@ struct Timer {
 }
 
 impl LogSettings {
-    /// Begins with the configured level.
+    /// Begins with the configured level, which telemetry was started with.
     pub fn start(audit: Audit, default: LogLevel) -> Self {
-        level::set(default);
         Self { audit, default, timer: Arc::default(), changes: TaskTracker::new() }
     }
 

@@ -177,9 +177,8 @@ pub(super) fn sanitize_attribute(attribute: &mut KeyValue) {
         // Whether there is a secret may be told.
         Value::Bool(_) => {}
         value => {
-            let masked = sanitize::sanitize_field(key, "(a number)");
-            if masked != "(a number)" {
-                *value = Value::String(masked.into_owned().into());
+            if let Some(mask) = sanitize::mask_of_number(key) {
+                *value = Value::String(mask.into());
             }
         }
     }

@@ -35,15 +35,14 @@ impl Outputs {
         counts::line(record.severity);
         let otlp = self.otlp.as_ref().filter(|_| travels);
         // The output that delivers answers for the record: OTLP if it goes there.
-        let receipt = record.uid.filter(|_| otlp.is_none());
-        let receipt = receipt.and_then(|uid| receipt::take(uid.as_str()));
+        let uid = record.uid.filter(|_| otlp.is_none());
+        let mut receipt = uid.and_then(|uid| receipt::take(uid.as_str()));
         // At once from warning up; what waits with it goes along.
         let is_urgent = record.severity >= Severity::Warning;
         let mut write = |line: &mut Line, receipt| {
             line.write(record, &self.zone);
             self.stdout.push(line.parts(), record.uid.as_ref(), travels, is_urgent, receipt)
         };
-        let mut receipt = receipt;
         let numbers = LINE.try_with(|line| write(&mut line.borrow_mut(), receipt.take()));
         // The thread is ending, and its memory is gone already.
         let numbers = numbers.unwrap_or_else(|_| write(&mut Line::default(), receipt.take()));

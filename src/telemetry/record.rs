@@ -143,13 +143,18 @@ impl Fields {
 
     /// Takes over fields, whose values win over those of the same name.
     pub(super) fn replace(&mut self, newer: &Self) {
-        for (key, value) in newer.iter() {
-            match value {
-                Value::Text(text) => self.text(key, text),
-                Value::Int(number) => self.plain(key, Value::Int(number)),
-                Value::Float(number) => self.plain(key, Value::Float(number)),
-                Value::Bool(flag) => self.plain(key, Value::Bool(flag)),
+        for (key, value) in &newer.items {
+            if let Some(place) = self.place(key) {
+                self.items[place].1 = self.copied(newer, value);
             }
+        }
+    }
+
+    /// A value of other fields, as it is kept here.
+    fn copied(&mut self, other: &Self, value: &Kept) -> Kept {
+        match value {
+            Kept::Text(range) => Kept::Text(append(&mut self.buffer, &other.buffer[range.clone()])),
+            Kept::Plain(value) => Kept::Plain(*value),
         }
     }
 
@@ -157,17 +162,11 @@ impl Fields {
     /// a record that is too long loses its last fields, and must not lose whom it is about.
     pub(super) fn inherit(&mut self, outer: &Self) {
         let own = self.items.len();
-        for (key, value) in outer.iter() {
-            if self.items.iter().any(|(name, _)| *name == key) {
-                continue;
+        for (key, value) in &outer.items {
+            if self.items.iter().all(|(name, _)| name != key) {
+                let kept = self.copied(outer, value);
+                self.items.push((key, kept));
             }
-            let kept = match value {
-                Value::Text(text) => Kept::Text(append(&mut self.buffer, text)),
-                Value::Int(number) => Kept::Plain(Value::Int(number)),
-                Value::Float(number) => Kept::Plain(Value::Float(number)),
-                Value::Bool(flag) => Kept::Plain(Value::Bool(flag)),
-            };
-            self.items.push((key, kept));
         }
         let inherited = self.items.len() - own;
         self.items.rotate_right(inherited);
@@ -201,10 +200,10 @@ impl Fields {
             let redacted = match value {
                 // Whether there is a secret may be told.
                 Kept::Plain(Value::Bool(_)) => continue,
-                Kept::Plain(_) if sanitize::is_secret_key(key) => {
-                    sanitize::sanitize_field(key, "(a number)").into_owned()
-                }
-                Kept::Plain(_) => continue,
+                Kept::Plain(_) => match sanitize::mask_of_number(key) {
+                    Some(mask) => mask.to_owned(),
+                    None => continue,
+                },
                 Kept::Text(range) => {
                     let text = &self.buffer[range.clone()];
                     let clean = sanitize::sanitize_field(key, text);

@@ -109,6 +109,14 @@ pub fn sanitize_field<'a>(key: &str, value: &'a str) -> Cow<'a, str> {
     Cow::Borrowed(MASK)
 }
 
+/// What stands in place of a field that is no text, if its key names a secret.
+pub fn mask_of_number(key: &str) -> Option<&'static str> {
+    is_secret_key(key).then(|| {
+        Rule::Field.count();
+        MASK
+    })
+}
+
 /// Tells whether a key names a secret: `db_password` does, `token_hash` and `author` do not.
 pub fn is_secret_key(key: &str) -> bool {
     keys::classify(key).is_some()
