@@ -10,3 +10,6 @@
 #[allow(dead_code, unused_imports)]
 #[path = "../support/mod.rs"]
 mod support;
+
+mod inputs;
+mod otlp;

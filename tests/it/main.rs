@@ -6,6 +6,8 @@
 // Helpers outside of `#[test]` functions are test code too, where a panic is the report.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+// The tests of the destinations use the rest of it.
+#[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
 
