@@ -1,8 +1,9 @@
-//! `bangui config`: the effective settings as text, one `NAME=value` a line, secrets masked.
+//! `bangui config`: the effective settings as text, one `NAME=value` a line, secrets masked, and
+//! where telemetry goes.
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{ClientIpLogging, LogLevel, Sampler, Scope, Settings};
+use super::{ClientIpLogging, LogLevel, Sampler, Scope, Settings, destinations};
 
 impl Display for Settings {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -44,7 +45,9 @@ impl Display for Settings {
             ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", buffer.batch_records.to_string()),
             ("BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE", buffer.buffer_records.to_string()),
         ];
-        lines.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))
+        lines.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))?;
+        self.external.write_variables(f)?;
+        destinations::write(f, &self.export, &self.external)
     }
 }
 

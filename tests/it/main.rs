@@ -16,6 +16,7 @@ mod browser_logs;
 mod client_address;
 mod delivery;
 mod events;
+mod external_settings;
 mod fail2ban;
 mod fail2ban_outages;
 mod grpc;
