@@ -15,10 +15,8 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly here
 readonly PROVIDERS='datadog papertrail elasticsearch newrelic splunk cloudwatch otlp'
-problems=0
-
-problem() { printf '%s: %s\n' "$1" "$2" >&2; problems=$((problems + 1)); }
-is_set() { [[ -n ${!1:-} ]]; }
+# shellcheck source=otel-collector/forms.sh
+source "$here/forms.sh"
 
 # A variable that is set but empty would take the place of its default.
 unset_empty() {
@@ -28,84 +26,24 @@ unset_empty() {
     done
 }
 
-# Text as one quoted YAML scalar: neither a number nor a reference to anything.
-quoted() {
-    local text=${1//\'/\'\'}
-    printf "'%s'" "${text//$/\$\$}"
-}
-
-# `NAME_FILE` stands for NAME. A key of plain characters is read by the collector itself, and again
-# after a SIGHUP; any other text could mean something in YAML, and is read once, here.
-secret() {
-    local file=$1_FILE path content
-    if is_set "$file"; then
-        path=${!file}
-        ! is_set "$1" || { problem "$1" "set beside $file; only one of them may be"; return; }
-        [[ -r $path && -f $path ]] || { problem "$file" "cannot be read"; return; }
-        content=$(<"$path")
-        check_secret "$file" "$content"
-        if [[ $content =~ ^[A-Za-z0-9_./+=-]+$ && $path =~ ^[A-Za-z0-9_./-]+$ ]]; then
-            export "$1=\${file:$path}"
-        else
-            export "$1=$(quoted "$content")"
-        fi
-    elif is_set "$1"; then
-        check_secret "$1" "${!1}"
-        export "$1=$(quoted "${!1}")"
-    fi
-}
-
-check_secret() {
-    if [[ -z $2 ]]; then
-        problem "$1" "is empty"
-    elif [[ $2 =~ [[:cntrl:]] || $2 =~ ^[[:space:]] || $2 =~ [[:space:]]$ ]]; then
-        problem "$1" "may hold no control characters and no space at its ends"
-    fi
-}
-
-require() { is_set "$1" || is_set "$1_FILE" || problem "$1" "is required by $2"; }
-
-# A value must match a whole pattern. $1 name, $2 pattern (ERE), $3 what is wrong otherwise.
-match() { ! is_set "$1" || [[ ${!1} =~ ^($2)$ ]] || problem "$1" "$3"; }
-
-# A whole number within limits. $1 name, $2 least, $3 most.
-number() {
-    is_set "$1" || return 0
-    [[ ${!1} =~ ^[0-9]{1,9}$ ]] && ((10#${!1} >= $2 && 10#${!1} <= $3)) \
-        || problem "$1" "must be a number from $2 to $3"
-}
-
-boolean() { match "$1" 'true|false|1|0' "must be true or false"; }
-is_true() { [[ ${!1:-$2} == true || ${!1:-$2} == 1 ]]; }
-
-# Plain http would show keys and records to whoever listens, except on this machine.
-readonly HOST='[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\]'
-readonly LOOPBACK='localhost|127\.[0-9]+\.[0-9]+\.[0-9]+|\[::1\]'
-readonly REST='(:[0-9]{1,5})?(/[A-Za-z0-9._~/%-]*)?'
-https_url() {
-    match "$1" "https://($HOST)$REST|http://($LOOPBACK)$REST" \
-        "must be an https URL without credentials or query (http only to this machine)"
-}
-
 # What every provider has. $1: its name in variables.
 common() {
-    local name
-    for name in CA_FILE CLIENT_CERT_FILE CLIENT_KEY_FILE; do
-        name=BANGUI_$1_$name
-        ! is_set "$name" || [[ -r ${!name} ]] || problem "$name" "cannot be read"
-    done
-    local cert=BANGUI_$1_CLIENT_CERT_FILE key=BANGUI_$1_CLIENT_KEY_FILE
-    ! is_set "$cert" || is_set "$key" || problem "$key" "is required beside $cert"
-    ! is_set "$key" || is_set "$cert" || problem "$cert" "is required beside $key"
+    pem_file "BANGUI_$1_CA_FILE"
+    pem_file "BANGUI_$1_CLIENT_CERT_FILE"
+    pem_file "BANGUI_$1_CLIENT_KEY_FILE"
+    together "BANGUI_$1_CLIENT_CERT_FILE" "BANGUI_$1_CLIENT_KEY_FILE"
 }
 
 # $1 in each of these: the words that say who requires a setting, or nothing when nobody does.
 datadog() {
     secret BANGUI_DATADOG_API_KEY
-    match BANGUI_DATADOG_SITE '[a-z0-9]([a-z0-9.-]*[a-z0-9])?' "must be a host name, as datadoghq.com"
+    match BANGUI_DATADOG_SITE '[a-z0-9.-]*' "must be a host name, as datadoghq.com"
+    ! is_set BANGUI_DATADOG_SITE || is_name_or_ipv4 "$BANGUI_DATADOG_SITE" \
+        || [[ ! $BANGUI_DATADOG_SITE =~ ^[a-z0-9.-]*$ ]] \
+        || problem BANGUI_DATADOG_SITE "must be a host name, as datadoghq.com"
     number BANGUI_DATADOG_BATCH_SIZE 1 1000
     number BANGUI_DATADOG_FLUSH_INTERVAL_SECONDS 1 300
-    https_url BANGUI_DATADOG_ENDPOINT
+    private_url BANGUI_DATADOG_ENDPOINT
     common DATADOG
     [[ -z $1 ]] || require BANGUI_DATADOG_API_KEY "$1"
     if is_set BANGUI_DATADOG_ENDPOINT; then
@@ -117,10 +55,10 @@ datadog() {
 }
 
 papertrail() {
-    match BANGUI_PAPERTRAIL_HOST "$HOST" "must be a host name or an address"
+    host BANGUI_PAPERTRAIL_HOST
     number BANGUI_PAPERTRAIL_PORT 1 65535
-    match BANGUI_PAPERTRAIL_PROGRAM_NAME '[A-Za-z0-9._/-]{1,48}' \
-        "must be 1 to 48 letters, digits and . _ - /"
+    match BANGUI_PAPERTRAIL_PROGRAM_NAME '[]!#%&()*+,./0-9:;<=>?@A-Z[^_a-z{|}~-]{1,48}' \
+        "must be 1 to 48 printable characters without spaces, quotes, \$ and \\"
     boolean BANGUI_PAPERTRAIL_TLS
     common PAPERTRAIL
     [[ -z $1 ]] || { require BANGUI_PAPERTRAIL_HOST "$1"; require BANGUI_PAPERTRAIL_PORT "$1"; }
@@ -130,81 +68,78 @@ papertrail() {
 elasticsearch() {
     secret BANGUI_ELASTICSEARCH_API_KEY
     secret BANGUI_ELASTICSEARCH_PASSWORD
-    local url="https?://($HOST)$REST"
-    match BANGUI_ELASTICSEARCH_HOSTS "$url(,$url)*" \
-        "must be http or https URLs without credentials or query, separated by commas"
+    urls BANGUI_ELASTICSEARCH_HOSTS 32
     match BANGUI_ELASTICSEARCH_INDEX_PREFIX '[a-z0-9][a-z0-9._-]{0,199}' \
         "must be an index name: lowercase letters, digits and . _ -, a letter or digit first"
+    match BANGUI_ELASTICSEARCH_USER '[]!#%&()*+,./0-9;<=>?@A-Z[^_a-z{|}~-]{1,507}' \
+        "must be printable characters without spaces, quotes, \$, \\ and :"
     number BANGUI_ELASTICSEARCH_BATCH_SIZE 1 10000
     number BANGUI_ELASTICSEARCH_FLUSH_INTERVAL_SECONDS 1 300
     common ELASTICSEARCH
-    local user=BANGUI_ELASTICSEARCH_USER password=BANGUI_ELASTICSEARCH_PASSWORD
-    ! is_set $user || is_set $password || problem $password "is required beside $user"
-    ! is_set $password || is_set $user || problem $user "is required beside $password"
-    ! is_set $user || ! is_set BANGUI_ELASTICSEARCH_API_KEY \
-        || problem BANGUI_ELASTICSEARCH_API_KEY "set beside $user; only one of them may be"
+    together BANGUI_ELASTICSEARCH_USER BANGUI_ELASTICSEARCH_PASSWORD
+    if is_set BANGUI_ELASTICSEARCH_USER && is_set BANGUI_ELASTICSEARCH_API_KEY; then
+        problem BANGUI_ELASTICSEARCH_API_KEY "set beside a user; only one of them may be"
+    fi
     [[ -z $1 ]] || require BANGUI_ELASTICSEARCH_HOSTS "$1"
 }
 
 newrelic() {
     secret BANGUI_NEWRELIC_API_KEY
     match BANGUI_NEWRELIC_ACCOUNT_ID '[0-9]{1,20}' "must be digits"
-    https_url BANGUI_NEWRELIC_ENDPOINT
+    private_url BANGUI_NEWRELIC_ENDPOINT
     common NEWRELIC
     [[ -z $1 ]] || require BANGUI_NEWRELIC_API_KEY "$1"
 }
 
 splunk() {
-    secret BANGUI_SPLUNK_TOKEN
-    https_url BANGUI_SPLUNK_HEC_URL
+    # Two names for the same thing.
+    local token=BANGUI_SPLUNK_TOKEN other=BANGUI_SPLUNK_HEC_TOKEN
+    if is_set $other || is_set ${other}_FILE; then
+        if is_set $token || is_set ${token}_FILE; then
+            is_set $token && problem $token "set beside $other; only one of them may be"
+            is_set ${token}_FILE && problem ${token}_FILE "set beside $other"
+        else
+            secret $other
+            export "$token=${!other:-}"
+        fi
+    else
+        secret $token
+    fi
+    private_url BANGUI_SPLUNK_HEC_URL
     match BANGUI_SPLUNK_INDEX '[a-z0-9][a-z0-9_-]{0,79}' \
         "must be an index name: lowercase letters, digits, _ and -"
     common SPLUNK
-    [[ -z $1 ]] || { require BANGUI_SPLUNK_HEC_URL "$1"; require BANGUI_SPLUNK_TOKEN "$1"; }
+    [[ -z $1 ]] || require BANGUI_SPLUNK_HEC_URL "$1"
+    [[ -z $1 ]] || is_set $other || is_set ${other}_FILE || require $token "$1"
 }
 
 cloudwatch() {
-    # AWS's own chain reads it, not the collector's configuration.
-    local key_file=AWS_SECRET_ACCESS_KEY_FILE
-    if is_set $key_file && [[ -r ${!key_file} && -f ${!key_file} ]]; then
-        export "AWS_SECRET_ACCESS_KEY=$(<"${!key_file}")"
-    elif is_set $key_file; then
-        problem $key_file "cannot be read"
-    fi
     match BANGUI_CLOUDWATCH_LOG_GROUP '[A-Za-z0-9._/#-]{1,512}' \
         "must be 1 to 512 letters, digits and . _ - / #"
-    match BANGUI_CLOUDWATCH_LOG_STREAM '[A-Za-z0-9._/#-]{1,512}' \
-        "must be 1 to 512 letters, digits and . _ - / #"
-    match AWS_REGION '[a-z]{2}(-[a-z]+)+-[0-9]+' "must be a region, as eu-central-1"
-    https_url BANGUI_CLOUDWATCH_ENDPOINT
+    [[ ${BANGUI_CLOUDWATCH_LOG_GROUP:-} != aws/* ]] \
+        || problem BANGUI_CLOUDWATCH_LOG_GROUP "must not begin with aws/"
+    match BANGUI_CLOUDWATCH_LOG_STREAM '[]A-Za-z0-9._/#=@+[-]{1,512}' \
+        "must be 1 to 512 letters, digits and . _ - / # = @ + [ ]"
+    private_url BANGUI_CLOUDWATCH_ENDPOINT
     common CLOUDWATCH
-    local id=AWS_ACCESS_KEY_ID key=AWS_SECRET_ACCESS_KEY
-    ! is_set $id || is_set $key || problem $key "is required beside $id"
-    ! is_set $key || is_set $id || problem $id "is required beside $key"
     if [[ -n $1 ]]; then
         require BANGUI_CLOUDWATCH_LOG_GROUP "$1"
         require BANGUI_CLOUDWATCH_LOG_STREAM "$1"
         require AWS_REGION "$1"
+        match AWS_REGION '[a-z]{1,16}(-[a-z]{1,16})+-[0-9]{1,2}' "must be a region, as eu-central-1"
+        # AWS's own chain reads them, not the collector's configuration.
+        together AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+        plain_secret AWS_ACCESS_KEY_ID
+        plain_secret AWS_SECRET_ACCESS_KEY
     fi
     ! is_set BANGUI_CLOUDWATCH_CA_FILE || export AWS_CA_BUNDLE=$BANGUI_CLOUDWATCH_CA_FILE
 }
 
 otlp() {
-    https_url BANGUI_OTLP_ENDPOINT
+    urls BANGUI_OTLP_ENDPOINT 1
+    header_list BANGUI_OTLP_HEADERS OTLP_HEADER_LIST
     common OTLP
     [[ -z $1 ]] || require BANGUI_OTLP_ENDPOINT "$1"
-    local headers=${BANGUI_OTLP_HEADERS:-} header='[A-Za-z0-9_-]+=[^,"\\[:cntrl:]]*'
-    ! is_set BANGUI_OTLP_HEADERS_FILE || headers=$(<"$BANGUI_OTLP_HEADERS_FILE")
-    [[ -n $headers ]] || return 0
-    if ! [[ $headers =~ ^$header(,$header)*$ ]]; then
-        problem BANGUI_OTLP_HEADERS 'must be name=value pairs, separated by commas'
-        return
-    fi
-    local pair list=''
-    while IFS= read -rd , pair; do
-        list+="${list:+, }{name: \"${pair%%=*}\", value: \"${pair#*=}\"}"
-    done <<<"$headers,"
-    export OTLP_HEADER_LIST="[${list//$/\$\$}]"
 }
 
 # Adds a configuration file, and what our own components do instead of stock ones.
@@ -219,16 +154,24 @@ use() {
 chosen_providers() {
     boolean BANGUI_EXTERNAL_LOGGING_ENABLED
     match BANGUI_EXTERNAL_LOGGING_DELIVERY 'durable|bounded' "must be durable or bounded"
-    local list=${BANGUI_EXTERNAL_LOGGING_PROVIDER:-otlp} name
-    for name in ${list//,/ }; do
+    number BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE 1 100000
+    # Without a provider and without an endpoint, BanGUI sends to this collector and no further.
+    local list=${BANGUI_EXTERNAL_LOGGING_PROVIDER:-} name
+    if [[ -z $list ]]; then
+        is_set BANGUI_OTLP_ENDPOINT || return 0
+        list=otlp
+    fi
+    while IFS= read -rd , name; do
         if [[ " $PROVIDERS " != *" $name "* ]]; then
             problem BANGUI_EXTERNAL_LOGGING_PROVIDER "knows ${PROVIDERS// /, }"
-            return
+            # Among others it is a wrong word; otherwise this is no list, and requires nothing.
+            [[ $name =~ ^[a-z]+$ ]] || chosen=''
+            break
         elif [[ " $chosen " == *" $name "* ]]; then
             problem BANGUI_EXTERNAL_LOGGING_PROVIDER "names $name twice"
         fi
         chosen+=" $name"
-    done
+    done <<<"$list,"
     is_true BANGUI_EXTERNAL_LOGGING_ENABLED false || chosen=''
 }
 

@@ -13,3 +13,4 @@ mod support;
 
 mod inputs;
 mod otlp;
+mod settings;
