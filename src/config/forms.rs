@@ -55,6 +55,8 @@ pub(super) fn digits(text: &str) -> Result<(), String> {
 /// What a header or a password may be made of.
 pub(super) fn secret(text: &str) -> Result<(), String> {
     must(!text.chars().any(char::is_control), "must not hold control characters or line breaks")?;
+    // What was read in place of bytes that are none.
+    must(!text.contains(char::REPLACEMENT_CHARACTER), "must be UTF-8")?;
     must(text.trim() == text && !text.is_empty(), "must not begin or end with a space")?;
     must(text.len() <= SECRET_MAX_BYTES, "must have at most 16384 bytes")
 }
@@ -364,7 +366,11 @@ mod tests {
     #[test]
     fn secrets_are_one_line_without_spaces_around() {
         let right = ["k", "pass phrase", "${env:HOME}", "\"'", "é"];
-        assert_form(secret, &right, &["", " k", "k ", "k\t", "a\nb", "a\u{7f}", "a\u{85}b"]);
+        assert_form(
+            secret,
+            &right,
+            &["", " k", "k ", "k\t", "a\nb", "a\u{7f}", "a\u{85}b", "\u{fffd}"],
+        );
         assert_form(secret, &[&"k".repeat(SECRET_MAX_BYTES)], &[&"k".repeat(SECRET_MAX_BYTES + 1)]);
     }
 

@@ -115,6 +115,8 @@ pub struct Settings {
     pub export: Export,
     /// Where the collector sends on to.
     pub external: External,
+    /// Where the collector keeps its state, for commands on this host.
+    pub collector_dir: PathBuf,
     /// What `GET /metrics` passes through.
     pub metrics_upstream_url: String,
     /// Jaeger's query API, for the trace view.
@@ -126,6 +128,8 @@ pub struct Settings {
 }
 
 const DEFAULT_FAIL2BAN_SOCKET: &str = "/var/run/fail2ban/fail2ban.sock";
+/// Where `make run` has it.
+const DEFAULT_COLLECTOR_DIR: &str = ".run/collector";
 const DEFAULT_METRICS_UPSTREAM: &str = "http://127.0.0.1:8889/metrics";
 /// Shorter passwords fall to a patient guesser despite the sign-in limits.
 pub const PASSWORD_MIN_LENGTH: usize = 8;
@@ -180,6 +184,7 @@ impl Settings {
             quiet_endpoints: QuietEndpoints::read(&mut env),
             export: Export::read(&mut env, &external),
             external,
+            collector_dir: env.parse("BANGUI_COLLECTOR_DIR", DEFAULT_COLLECTOR_DIR.into()),
             metrics_upstream_url: neighbour_url(&mut env, "BANGUI_METRICS_UPSTREAM_URL")
                 .unwrap_or_else(|| DEFAULT_METRICS_UPSTREAM.into()),
             jaeger_query_url: neighbour_url(&mut env, "BANGUI_JAEGER_QUERY_URL"),
@@ -359,5 +364,9 @@ mod tests {
         let settings = Settings::read(env).unwrap();
         assert_eq!(settings.admin_password.unwrap().expose(), "correct horse");
         assert_eq!(problems(&[("BANGUI_ADMIN_PASSWORD_FILE", "/no/such/file")]).len(), 1);
+        // A second line break would become a part of the password without anybody's seeing it.
+        std::fs::write(file.path(), "correct horse\n\n").unwrap();
+        let found = problems(&[("BANGUI_ADMIN_PASSWORD_FILE", path)]);
+        assert_eq!(found, ["BANGUI_ADMIN_PASSWORD_FILE: has more than one line"]);
     }
 }

@@ -6,7 +6,7 @@ use super::providers::PROVIDERS;
 const PREFIX: &str = "BANGUI_";
 
 /// Those that belong to no provider.
-const OWN: [&str; 28] = [
+const OWN: [&str; 29] = [
     "BANGUI_LISTEN",
     "BANGUI_PUBLIC_URL",
     "BANGUI_TLS_CERT_FILE",
@@ -30,6 +30,7 @@ const OWN: [&str; 28] = [
     "BANGUI_EXTERNAL_LOGGING_PROVIDER",
     "BANGUI_EXTERNAL_LOGGING_DELIVERY",
     "BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE",
+    "BANGUI_COLLECTOR_DIR",
     "BANGUI_METRICS_ENABLED",
     "BANGUI_METRICS_PROVIDER",
     "BANGUI_METRICS_UPSTREAM_URL",

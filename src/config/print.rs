@@ -36,6 +36,7 @@ impl Display for Settings {
             ("BANGUI_METRICS_UPSTREAM_URL", self.metrics_upstream_url.clone()),
             ("BANGUI_JAEGER_QUERY_URL", self.jaeger_query_url.clone().unwrap_or_else(unset)),
             ("BANGUI_JAEGER_UI_URL", self.jaeger_ui_url.clone().unwrap_or_else(unset)),
+            ("BANGUI_COLLECTOR_DIR", self.collector_dir.display().to_string()),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", self.export.endpoint.clone().unwrap_or_else(unset)),
             ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocol(self.export.traces)),
             ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", protocol(self.export.metrics)),

@@ -14,6 +14,7 @@ mod support;
 mod api;
 mod browser_logs;
 mod client_address;
+mod dead_letters;
 mod delivery;
 mod events;
 mod external_settings;
