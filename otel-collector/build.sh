@@ -5,8 +5,8 @@
 #   otel-collector/build.sh --update   resolve builder.yaml anew and rewrite go.mod and go.sum
 #
 # The builder itself is a `tool` of go.mod, so it is verified by the committed go.sum like every
-# other module. Its generated Go sources live in the cache only: manifest, go.mod and go.sum are
-# all that is needed to make them again.
+# other module. Its generated Go sources live in the cache only: manifest, go.mod, go.sum and our own
+# components are all that is needed to make them again.
 set -euo pipefail
 
 readonly BUILDER_VERSION=v0.141.0
@@ -34,7 +34,8 @@ prepare_go() {
 cache_key() {
     {
         cat "$here/builder.yaml" "$here/go.mod" "$here/go.sum" "$here/build.sh"
-        (cd "$here" && go version)
+        (cd "$here" && go version && find components -type f ! -name '*_test.go' ! -name '*.md' |
+            sort | xargs sha256sum)
     } | sha256sum | cut -c1-16
 }
 
@@ -42,7 +43,7 @@ cache_key() {
 build() {
     local work=$1
     export GOFLAGS='-buildvcs=false -mod=readonly'
-    cp "$here/builder.yaml" "$here/go.mod" "$here/go.sum" "$work/"
+    cp -r "$here/builder.yaml" "$here/go.mod" "$here/go.sum" "$here/components" "$work/"
     cd "$work"
     go build -o builder go.opentelemetry.io/collector/cmd/builder
     ./builder --config builder.yaml --skip-get-modules --skip-compilation >builder.log 2>&1 \
@@ -57,12 +58,14 @@ build() {
 update() {
     local work=$1
     export GOFLAGS='-buildvcs=false -mod=mod' GOSUMDB=off
-    cp "$here/builder.yaml" "$work/"
+    cp -r "$here/builder.yaml" "$here/components" "$work/"
     cd "$work"
     go run "go.opentelemetry.io/collector/cmd/builder@$BUILDER_VERSION" \
         --config builder.yaml --skip-compilation >&2
     go get -tool "go.opentelemetry.io/collector/cmd/builder@$BUILDER_VERSION"
     go mod tidy
+    # The builder names our components by the folder in which it happened to run.
+    sed -i "s|=> $work/|=> ./|" go.mod
     cp go.mod go.sum "$here/"
 }
 

@@ -5,6 +5,7 @@ module bangui.local/otelcol
 go 1.24.0
 
 require (
+	bangui.local/otelcol/components v0.0.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/connector/datadogconnector v0.141.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/exporter/awscloudwatchlogsexporter v0.141.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/exporter/datadogexporter v0.141.0
@@ -460,5 +461,7 @@ require (
 	sigs.k8s.io/structured-merge-diff/v6 v6.3.0 // indirect
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
+
+replace bangui.local/otelcol/components v0.0.0 => ./components
 
 tool go.opentelemetry.io/collector/cmd/builder

@@ -229,6 +229,8 @@ main() {
         source "$here/delivery/bounded.env"
         set +a
     fi
+    # A dead letter that was read again is gone.
+    [[ $own == false ]] || configs+=(--feature-gates=filelog.allowFileDeletion)
     # The records of what users did are for the owner's eyes only.
     umask 077
     exec "$binary" "${command[@]}" "${configs[@]}"

@@ -8,6 +8,7 @@
 #   rules       the alert rules do what their tests say
 #   browser     the story in a real Chromium
 #   collector   the collector accepts its configuration
+#   components  the collector's own components
 #   destinations   what arrives where the collector sends it
 #
 # A part that fails does not keep the next from running. A part that fails without counting a
@@ -85,6 +86,7 @@ run_part() {
     cargo) step "cargo test" cargo test --locked --no-fail-fast || true ;;
     rules) check "prometheus: alert rules" scripts/test-rules.sh ;;
     browser) browser ;;
+    components) step "collector: components" scripts/test-components.sh || true ;;
     destinations)
       step "destinations" cargo test --locked --no-fail-fast --test destinations || true
       ;;

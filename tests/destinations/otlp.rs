@@ -1,6 +1,8 @@
 //! The way that every destination shares: BanGUI, the collector, its queue, and a receiver of OTLP.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -78,4 +80,68 @@ fn nothing_leaves_unless_it_is_enabled() {
     throughout(Duration::from_secs(3), "nothing may arrive", || {
         expect(receiver.payloads().is_empty(), "something did")
     });
+}
+
+/// What BanGUI wrote to stdout over several lives, against what a destination received.
+#[test]
+fn the_ledger_is_even_over_kills_outages_and_restarts() {
+    const LIVES: usize = 3;
+    /// Long enough for some batches before and after.
+    const MOMENT: Duration = Duration::from_millis(1500);
+    let _turn = heavy();
+    let receiver = OtlpReceiver::start();
+    let mut collector = collector_to(&receiver, &[]);
+    let (mut lines, mut seconds) = (Vec::new(), 0.0);
+    for life in 0..LIVES {
+        let bangui = bangui_to(&collector);
+        let admin = bangui.admin();
+        let started = Instant::now();
+        let load = |what: &str| {
+            throughout(MOMENT, what, || {
+                admin.get("/api/audit").expect(200);
+                bangui.stranger().get(&format!("/nothing/{life}")).expect_problem(404);
+                Ok(())
+            });
+        };
+        load("before");
+        receiver.set_failing(true);
+        load("the destination refuses");
+        collector.kill();
+        load("no collector");
+        collector.run();
+        load("the collector is back, the destination not yet");
+        receiver.set_failing(false);
+        load("after");
+        seconds += started.elapsed().as_secs_f64();
+        lines.extend(bangui.stop().lines.into_iter().filter(|line| !is_stdout_only(line)));
+    }
+    let copies = || -> HashMap<String, usize> {
+        let mut copies = HashMap::new();
+        for record in receiver.lines() {
+            *copies.entry(record["uid"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+        copies
+    };
+    let missing = |copies: &HashMap<String, usize>| {
+        lines.iter().filter(|line| !copies.contains_key(line["uid"].as_str().unwrap())).count()
+    };
+    eventually(Duration::from_secs(60), "all lines", || {
+        let missing = missing(&copies());
+        expect(missing == 0, format!("{missing} of {} are missing", lines.len()))
+    });
+    // A copy could still be under way.
+    thread::sleep(MOMENT);
+    let copies = copies();
+    let duplicated: usize = copies.values().map(|count| count - 1).sum();
+    println!(
+        "ledger: {} lines in {seconds:.0} s and {LIVES} lives, missing {}, duplicated {duplicated}",
+        lines.len(),
+        missing(&copies),
+    );
+    assert_eq!(copies.len(), lines.len(), "something arrived that is no line");
+    let by_uid: HashMap<_, _> =
+        receiver.lines().into_iter().map(|it| (it["uid"].to_string(), it)).collect();
+    for line in &lines {
+        assert_same(line, &by_uid[&line["uid"].to_string()]);
+    }
 }

@@ -67,7 +67,7 @@ func batchOf(ids ...string) plog.Logs {
 	scope := batch.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty()
 	for _, id := range ids {
 		record := scope.LogRecords().AppendEmpty()
-		record.Attributes().PutStr("log.record.uid", id)
+		record.Attributes().PutStr("uid", id)
 		if id != "" {
 			record.Attributes().PutStr("elasticsearch.document_id", id)
 		}
@@ -305,6 +305,6 @@ func TestBehindHoldOnlyTheImpossibleDocumentBecomesADeadLetter(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, kept.LogRecordCount())
 	uid, _ := kept.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes().
-		Get("log.record.uid")
+		Get("uid")
 	assert.Equal(t, "b", uid.Str())
 }

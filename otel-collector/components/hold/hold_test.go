@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"google.golang.org/grpc/codes"
@@ -250,4 +251,29 @@ func TestABatchThatIsRefusedRecordByRecordEnds(t *testing.T) {
 	}
 	assert.Len(t, s.got, 30)
 	assert.EqualValues(t, 30, s.counter("bangui.collector.dead_letters"))
+}
+
+func TestTheDelayOfTheOldestRecordIsMeasuredWhenItIsDelivered(t *testing.T) {
+	s := newSetup(t, nil)
+	refuse := true
+	s.answer = func(plog.Logs) error {
+		if refuse {
+			return errForbidden
+		}
+		return nil
+	}
+	batch := batchOf("a", "b")
+	records := batch.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords()
+	records.At(1).SetTimestamp(pcommon.NewTimestampFromTime(s.clock.Add(-7 * time.Second)))
+	records.At(0).SetTimestamp(pcommon.NewTimestampFromTime(s.clock.Add(-2 * time.Second)))
+	require.Error(t, s.consume(batch))
+	_, err := s.telemetry.GetMetric("bangui.collector.delivery_delay")
+	require.Error(t, err, "nothing was delivered yet")
+	refuse = false
+	require.NoError(t, s.consume(batch))
+	found, err := s.telemetry.GetMetric("bangui.collector.delivery_delay")
+	require.NoError(t, err)
+	points := found.Data.(metricdata.Histogram[float64]).DataPoints
+	require.Len(t, points, 1)
+	assert.InDelta(t, 7.0, points[0].Sum, 0.001)
 }

@@ -3,16 +3,19 @@ package hold
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"bangui.local/otelcol/components/refused"
 )
 
 const (
-	uidAttribute = "log.record.uid"
+	// The attribute that holds `log.record.uid`, under the key that BanGUI's lines have it.
+	uidAttribute = "uid"
 	// Every round takes at least one refused record out of a batch; a batch that is not through
 	// after so many is held, and what was taken out of it is remembered.
 	maxRounds = 8
@@ -42,6 +45,7 @@ func (p *logsProcessor) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 		}
 		err := p.next.ConsumeLogs(ctx, sent)
 		if err == nil {
+			p.instruments.delay(ctx, p.now(), oldestOf(rest))
 			p.delivered(whole)
 			return nil
 		}
@@ -144,4 +148,23 @@ func logsPayload(ld plog.Logs) payload {
 		binary:  func() ([]byte, error) { return (&plog.ProtoMarshaler{}).MarshalLogs(ld) },
 		json:    func() ([]byte, error) { return (&plog.JSONMarshaler{}).MarshalLogs(ld) },
 	}
+}
+
+// oldestOf tells when the oldest record of a batch happened; zero when none says so.
+func oldestOf(batch plog.Logs) time.Time {
+	var oldest pcommon.Timestamp
+	for _, resource := range batch.ResourceLogs().All() {
+		for _, scope := range resource.ScopeLogs().All() {
+			for _, record := range scope.LogRecords().All() {
+				at := record.Timestamp()
+				if at != 0 && (oldest == 0 || at < oldest) {
+					oldest = at
+				}
+			}
+		}
+	}
+	if oldest == 0 {
+		return time.Time{}
+	}
+	return oldest.AsTime()
 }

@@ -17,10 +17,14 @@ const (
 	logEvery = time.Minute
 )
 
+// From what is normal, seconds, to a backlog of days.
+var delayBounds = []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400}
+
 // instruments are the processor's own metrics, each with destination and signal.
 type instruments struct {
 	held         metric.Int64Counter
 	deadLetters  metric.Int64Counter
+	delays       metric.Float64Histogram
 	attributes   metric.MeasurementOption
 	registration metric.Registration
 }
@@ -40,6 +44,11 @@ func newInstruments(
 	if made.deadLetters, err = meter.Int64Counter("bangui.collector.dead_letters",
 		metric.WithUnit("{record}"),
 		metric.WithDescription("Records given up and written to dead letters.")); err != nil {
+		return nil, err
+	}
+	if made.delays, err = meter.Float64Histogram("bangui.collector.delivery_delay",
+		metric.WithUnit("s"), metric.WithExplicitBucketBoundaries(delayBounds...),
+		metric.WithDescription("From the oldest record of a batch to the destination's answer.")); err != nil {
 		return nil, err
 	}
 	batches, err := meter.Int64ObservableGauge("bangui.collector.held_batches",
@@ -64,6 +73,15 @@ func newInstruments(
 			return nil
 		}, batches, oldest)
 	return made, err
+}
+
+// delay records how late a batch is that has just been delivered.
+func (i *instruments) delay(ctx context.Context, now, oldest time.Time) {
+	if oldest.IsZero() {
+		return
+	}
+	// Clocks of other machines may be ahead.
+	i.delays.Record(ctx, max(now.Sub(oldest).Seconds(), 0), i.attributes)
 }
 
 // showZero makes the counters visible before anything went wrong: an alert on their growth needs

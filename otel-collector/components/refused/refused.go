@@ -5,7 +5,7 @@ package refused
 import "fmt"
 
 // Documents are records of a batch that the destination refuses for good, while it has taken
-// every other record of the same request. UIDs are the `log.record.uid` of these records.
+// every other record of the same request. UIDs are the `uid` of these records.
 type Documents struct {
 	UIDs   []string
 	Reason string
