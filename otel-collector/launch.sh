@@ -208,6 +208,8 @@ main() {
     number BANGUI_LOGS_KEPT_PERCENT 0 100
     ((problems == 0)) || exit 78
 
+    ! is_set BANGUI_EXTERNAL_LOGGING_GIVE_UP_HOURS \
+        || export COLLECTOR_GIVE_UP_AFTER=${BANGUI_EXTERNAL_LOGGING_GIVE_UP_HOURS}h
     use config
     for name in $chosen; do
         use "providers/$name"

@@ -90,7 +90,7 @@ fn fail2bans_own_log_takes_the_same_way_without_its_secrets() {
 }
 
 /// One page of the collector's own port.
-fn page(collector: &Collector, port: &str) -> String {
+pub(crate) fn page(collector: &Collector, port: &str) -> String {
     let client = Client::new(format!("http://127.0.0.1:{}", collector.port(port)));
     client.get("/metrics").body
 }
@@ -107,12 +107,12 @@ fn the_machines_metrics_stand_beside_the_services() {
 }
 
 /// Sends OTLP/JSON to the collector.
-fn send(collector: &Collector, path: &str, body: &Value) {
+pub(crate) fn send(collector: &Collector, path: &str, body: &Value) {
     let client = Client::new(format!("http://127.0.0.1:{}", collector.port("OTLP_HTTP_PORT")));
     client.post(path, body).expect(200);
 }
 
-fn record(event: &str, number: u32, level: &str, trace: u32) -> Value {
+pub(crate) fn record(event: &str, number: u32, level: &str, trace: u32) -> Value {
     json!({
         "timeUnixNano": "1795600800000000000", "severityNumber": number, "severityText": level,
         "traceId": format!("{trace:032x}"), "spanId": "00000000000000aa",

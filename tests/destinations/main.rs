@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod delivery;
 mod inputs;
 mod otlp;
 mod settings;

@@ -1,7 +1,7 @@
 //! An OTLP receiver inside the test: it keeps what it is sent, decoded on demand.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -29,7 +29,9 @@ struct Payload {
 pub(crate) struct OtlpReceiver {
     address: SocketAddr,
     payloads: Arc<Mutex<Vec<Payload>>>,
-    is_failing: Arc<AtomicBool>,
+    /// The status of HTTP that answers; anything but 200 refuses.
+    status: Arc<AtomicU16>,
+    refusals: Arc<AtomicUsize>,
     runtime: Option<Runtime>,
 }
 
@@ -46,19 +48,23 @@ impl OtlpReceiver {
             .build()
             .unwrap();
         let payloads: Arc<Mutex<Vec<Payload>>> = Arc::default();
-        let is_failing = Arc::new(AtomicBool::new(false));
-        let (kept, failing) = (Arc::clone(&payloads), Arc::clone(&is_failing));
+        let status = Arc::new(AtomicU16::new(200));
+        let (kept, answer) = (Arc::clone(&payloads), Arc::clone(&status));
+        let refusals: Arc<AtomicUsize> = Arc::default();
+        let refused = Arc::clone(&refusals);
         let sink: Sink = Arc::new(move |path, message| {
-            if failing.load(Ordering::Relaxed) {
-                return false;
+            let status = answer.load(Ordering::Relaxed);
+            if status == 200 {
+                kept.lock().unwrap().push(Payload { path: path.to_owned(), message });
+            } else {
+                refused.fetch_add(1, Ordering::Relaxed);
             }
-            kept.lock().unwrap().push(Payload { path: path.to_owned(), message });
-            true
+            status
         });
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let listener = runtime.block_on(otlp_server::listen(address));
         runtime.spawn(otlp_server::serve(listener, sink));
-        Self { address, payloads, is_failing, runtime: Some(runtime) }
+        Self { address, payloads, status, refusals, runtime: Some(runtime) }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -71,7 +77,17 @@ impl OtlpReceiver {
 
     /// From now on every export is refused, or taken again.
     pub(crate) fn set_failing(&self, is_failing: bool) {
-        self.is_failing.store(is_failing, Ordering::Relaxed);
+        self.set_status(if is_failing { 503 } else { 200 });
+    }
+
+    /// From now on every export is answered so; gRPC knows 200 and all the rest.
+    pub(crate) fn set_status(&self, status: u16) {
+        self.status.store(status, Ordering::Relaxed);
+    }
+
+    /// How many exports were refused.
+    pub(crate) fn refusals(&self) -> usize {
+        self.refusals.load(Ordering::Relaxed)
     }
 
     /// The distinct paths that were called.

@@ -22,8 +22,8 @@ const GRPC_PREFIX_BYTES: usize = 5;
 /// gRPC's status for a server that cannot serve right now.
 const GRPC_UNAVAILABLE: &str = "14";
 
-/// What takes the payloads: the path and the protobuf message; false refuses them.
-pub(super) type Sink = Arc<dyn Fn(&str, Bytes) -> bool + Send + Sync>;
+/// What takes the payloads: the path and the protobuf message; it answers with a status of HTTP.
+pub(super) type Sink = Arc<dyn Fn(&str, Bytes) -> u16 + Send + Sync>;
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -56,13 +56,11 @@ async fn answer(request: Request<Incoming>, sink: Sink) -> Result<Response<Body>
     let body = body.to_bytes();
     if !is_grpc {
         let body = if is_gzip { unzipped(&body) } else { body };
-        let is_taken = sink(&path, body);
-        let refusal = StatusCode::SERVICE_UNAVAILABLE;
-        return Ok(plain(if is_taken { StatusCode::OK } else { refusal }));
+        return Ok(plain(StatusCode::from_u16(sink(&path, body)).unwrap()));
     }
     assert_eq!(body[0], 0, "compressed, which nobody asked for");
-    let is_taken = sink(&path, body.slice(GRPC_PREFIX_BYTES..));
-    Ok(grpc(if is_taken { "0" } else { GRPC_UNAVAILABLE }))
+    let status = sink(&path, body.slice(GRPC_PREFIX_BYTES..));
+    Ok(grpc(if status == 200 { "0" } else { GRPC_UNAVAILABLE }))
 }
 
 /// The collector compresses what it sends over HTTP.
