@@ -251,3 +251,13 @@ func TestABatchThatIsRefusedRecordByRecordEnds(t *testing.T) {
 	assert.Len(t, s.got, 30)
 	assert.EqualValues(t, 30, s.counter("bangui.collector.dead_letters"))
 }
+
+func TestAConfirmedRestIsNotSentAgain(t *testing.T) {
+	s := newSetup(t, nil)
+	s.answer = func(plog.Logs) error {
+		return &refused.Documents{UIDs: []string{"b"}, Reason: "no", Confirmed: true}
+	}
+	require.NoError(t, s.consume(batchOf("a", "b")))
+	assert.Len(t, s.got, 1)
+	assert.Len(t, s.letters(), 1)
+}
