@@ -277,3 +277,13 @@ func TestTheDelayOfTheOldestRecordIsMeasuredWhenItIsDelivered(t *testing.T) {
 	require.Len(t, points, 1)
 	assert.InDelta(t, 7.0, points[0].Sum, 0.001)
 }
+
+func TestAConfirmedRestIsNotSentAgain(t *testing.T) {
+	s := newSetup(t, nil)
+	s.answer = func(plog.Logs) error {
+		return &refused.Documents{UIDs: []string{"b"}, Reason: "no", Confirmed: true}
+	}
+	require.NoError(t, s.consume(batchOf("a", "b")))
+	assert.Len(t, s.got, 1)
+	assert.Len(t, s.letters(), 1)
+}

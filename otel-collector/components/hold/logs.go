@@ -27,8 +27,9 @@ type logsProcessor struct {
 }
 
 // ConsumeLogs delivers a batch, without the records in it that the destination can never take.
-// After such records are taken out, the rest is sent again even though it was delivered most
-// likely: only an answer without any error acknowledges a record. With ids this makes no copies.
+// After such records are taken out, the rest is sent again although it was delivered most likely,
+// unless the exporter itself confirms that: an exporter may hand on one error of several, and only
+// an answer without any acknowledges a record. With ids this makes no copies.
 func (p *logsProcessor) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 	original := plog.NewLogs()
 	ld.CopyTo(original)
@@ -61,8 +62,20 @@ func (p *logsProcessor) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
 		if rest.LogRecordCount() > 0 && (!nothingElse || round == maxRounds) {
 			return p.hold(ctx, whole, logsPayload(rest), err)
 		}
+		if nothingElse && confirmed(documents) {
+			rest = plog.NewLogs()
+		}
 		sent = copyOf(rest)
 	}
+}
+
+func confirmed(documents []*refused.Documents) bool {
+	for _, some := range documents {
+		if !some.Confirmed {
+			return false
+		}
+	}
+	return true
 }
 
 // parkedOf tells which records of the batch are dead letters already.

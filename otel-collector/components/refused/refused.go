@@ -9,6 +9,9 @@ import "fmt"
 type Documents struct {
 	UIDs   []string
 	Reason string
+	// Confirmed says that every other record of the batch is delivered for certain, so that it
+	// need not be sent once more to make sure.
+	Confirmed bool
 }
 
 // Error names no record: uids are many, and logs are read by people.
