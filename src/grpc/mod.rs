@@ -37,6 +37,7 @@ use crate::edge::listeners::Place;
 use crate::edge::{Failure, Kind, Services};
 use crate::proto::DESCRIPTORS;
 use crate::proto::v1::ban_service_server::BanServiceServer;
+use crate::proto::v1::history_service_server::HistoryServiceServer;
 use crate::proto::v1::jail_service_server::JailServiceServer;
 use crate::proto::v1::scheduler_service_server::SchedulerServiceServer;
 use crate::proto::v1::status_service_server::StatusServiceServer;
@@ -102,6 +103,7 @@ impl Grpc {
             ("bangui.v1.StatusService", door(StatusServiceServer::new(api.clone()))),
             ("bangui.v1.JailService", door(JailServiceServer::new(api.clone()))),
             ("bangui.v1.BanService", door(BanServiceServer::new(api.clone()))),
+            ("bangui.v1.HistoryService", door(HistoryServiceServer::new(api.clone()))),
             ("bangui.v1.WatchService", door(WatchServiceServer::new(api.clone()))),
             ("bangui.v1.SchedulerService", door(SchedulerServiceServer::new(api))),
             ("grpc.health.v1.Health", door(HealthServer::new(Alive))),

@@ -17,6 +17,7 @@ mod events;
 mod fail2ban;
 mod fail2ban_outages;
 mod grpc;
+mod grpc_alike;
 mod grpc_watch;
 mod loops;
 mod outbox;
