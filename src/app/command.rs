@@ -9,6 +9,8 @@ usage: bangui [COMMAND]
   healthcheck           ask the running service whether it serves
   admin setup-code      print the code with which the first account is made
   admin reset-password  give the account a new password, read from standard input
+  status, bans, ban, unban, watch, why
+                        ask a running service: see `bangui bans --help`
   sanitize [--json]     standard input to standard output through the sanitizer
   help, version
 

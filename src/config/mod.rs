@@ -3,6 +3,7 @@
 //! `docs/CONFIGURATION.md` lists every variable. A wrong one stops the start with exit code 78
 //! and one line for each problem.
 
+mod client;
 mod environment;
 mod export;
 mod print;
@@ -14,6 +15,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub use client::ClientSettings;
 pub use environment::{Environment, Problem};
 pub use export::{Export, LogBuffer, Protocol, Sampler};
 pub use proxies::TrustedProxies;
@@ -155,10 +157,7 @@ impl Settings {
                 3600,
                 SESSION_CLEANUP_SECONDS,
             ),
-            log: Log {
-                level: env.parse("BANGUI_LOG_LEVEL", LogLevel::Info),
-                suppress_third_party: env.boolean("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", true),
-            },
+            log: Log::read(&mut env),
             log_client_ip: env.choice(
                 "BANGUI_LOG_CLIENT_IP",
                 ClientIpLogging::Full,
@@ -179,6 +178,15 @@ impl Settings {
         refuse_what_is_not_served(&mut env);
         let problems = env.into_problems();
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+}
+
+impl Log {
+    fn read(env: &mut Environment) -> Self {
+        Self {
+            level: env.parse("BANGUI_LOG_LEVEL", LogLevel::Info),
+            suppress_third_party: env.boolean("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", true),
+        }
     }
 }
 
@@ -300,7 +308,8 @@ const COLLECTOR_PREFIXES: [&str; 8] = [
     "BANGUI_NEWRELIC_",
 ];
 
-const KNOWN_NAMES: [&str; 24] = [
+const KNOWN_NAMES: [&str; 25] = [
+    "BANGUI_ADDRESS",
     "BANGUI_LISTEN",
     "BANGUI_PUBLIC_URL",
     "BANGUI_TLS_CERT_FILE",

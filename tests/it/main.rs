@@ -11,6 +11,7 @@ mod support;
 
 mod api;
 mod browser_logs;
+mod cli;
 mod client_address;
 mod delivery;
 mod events;

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 pub(crate) use bangui::{Bangui, Builder, PASSWORD, parse};
 pub(crate) use client::{Answer, Answers, Client};
 pub(crate) use collector::Collector;
+pub(crate) use command::Output;
 pub(crate) use fail2ban::Fail2ban;
 pub(crate) use fake_socket::FakeSocket;
 pub(crate) use gate::Gate;
