@@ -2,8 +2,10 @@
 
 use std::io;
 
+use prost_types::Timestamp;
+
 use super::output::{Out, Table};
-use super::values::{source, time};
+use super::values::{self, source};
 use crate::proto::v1::watch_response::Event;
 use crate::proto::v1::{
     Ban, BanResponse, EventSource, GetAddressHistoryResponse, HistoryEntry, Jail, Status,
@@ -12,6 +14,11 @@ use crate::proto::v1::{
 
 /// What a table has where there is nothing.
 const NOTHING: &str = "-";
+
+/// A time to the second: people read it.
+fn time(at: Option<&Timestamp>) -> Option<String> {
+    values::time(at.map(|at| Timestamp { nanos: 0, ..*at }).as_ref())
+}
 
 fn or_nothing(text: Option<&str>) -> String {
     text.unwrap_or(NOTHING).to_owned()
@@ -139,7 +146,7 @@ pub(super) fn history(out: &mut Out, history: &GetAddressHistoryResponse) -> io:
     if !history.next_page_token.is_empty() {
         out.line("older bans are left out")?;
     }
-    out.line("log lines: none known; fail2ban shows what matched to nobody")
+    out.line("log lines: none known; fail2ban keeps to itself what matched")
 }
 
 fn entry_row(entry: &HistoryEntry) -> [String; 7] {

@@ -12,6 +12,7 @@ mod support;
 mod api;
 mod browser_logs;
 mod cli;
+mod cli_trace;
 mod client_address;
 mod delivery;
 mod events;
