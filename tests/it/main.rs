@@ -21,6 +21,7 @@ mod fail2ban_outages;
 mod grpc;
 mod grpc_alike;
 mod grpc_watch;
+mod grpcurl;
 mod loops;
 mod outbox;
 mod own_process;
