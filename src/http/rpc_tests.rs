@@ -65,7 +65,7 @@ impl JailService for Broken {
 
 async fn services(folder: &Path) -> Arc<Services> {
     let store = Store::open(&folder.join("bangui.db")).await.unwrap();
-    let client = Client::spawn(&folder.join("no.sock"), Limits::default());
+    let client = Client::spawn(folder.join("no.sock"), Limits::default());
     let history = History::start(client.clone(), store.clone()).await.unwrap();
     let audit = Audit::new(store.clone());
     let jails = Jails::start(client, history.clone(), audit.clone()).await.unwrap();

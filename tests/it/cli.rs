@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
 use crate::support::{
-    API_TOKEN, Bangui, Builder, Client, Fail2ban, Lines, Output, Process, SOON, eventually, expect,
-    free_port,
+    API_TOKEN, Bangui, Builder, Client, Fail2ban, Lines, Output, Process, SOON, TlsProxy,
+    eventually, expect, free_port,
 };
 
 /// A shell whose environment names a service.
@@ -173,6 +173,7 @@ fn each_failure_is_one_line_and_an_exit_code_of_its_own() {
     let wrong = Shell::of(&bangui).env("BANGUI_API_TOKEN", "another-token-than-ours");
     let (exit, line) = wrong.failure(&["status"]);
     assert!(exit == Some(77) && line.contains("the token is not the service's"), "{line}");
+    assert!(!line.contains("another-token"), "{line}");
     for (name, value) in [("BANGUI_ADDRESS", "nowhere"), ("BANGUI_LOG_LEVEL", "loud")] {
         let (exit, line) = Shell::of(&bangui).env(name, value).failure(&["status"]);
         assert!(exit == Some(78) && line.starts_with(name), "{line}");
@@ -218,6 +219,21 @@ fn what_does_not_answer_is_told_apart_from_what_refuses() {
     let https = format!("https://127.0.0.1:{}", bangui.port());
     let (exit, line) = Shell::at(&https).failure(&["status"]);
     assert!(exit == Some(69) && line.contains("cannot be reached: "), "{line}");
+}
+
+#[test]
+fn https_is_spoken_with_whom_the_system_trusts() {
+    let (bangui, _) = start(Bangui::builder());
+    let proxy = TlsProxy::to(bangui.port());
+    let certificate = proxy.certificate();
+    let trusting = Shell::at(&proxy.address()).env("SSL_CERT_FILE", certificate.to_str().unwrap());
+    assert_eq!(trusting.json(&["status", "--json"])["version"], env!("CARGO_PKG_VERSION"));
+    let (exit, line) = Shell::at(&proxy.address()).failure(&["status"]);
+    assert!(exit == Some(69) && line.contains("certificate"), "{line}");
+    let other = proxy.address().replace("127.0.0.1", "localhost");
+    let other = Shell::at(&other).env("SSL_CERT_FILE", certificate.to_str().unwrap());
+    let (exit, line) = other.failure(&["status"]);
+    assert!(exit == Some(69) && line.contains("not valid for name"), "{line}");
 }
 
 #[test]

@@ -107,6 +107,22 @@ fn a_command_that_nobody_observes_leaves_the_services_trace_alone() {
 }
 
 #[test]
+fn no_token_is_told_however_much_is_told() {
+    let (receiver, fail2ban) = (OtlpReceiver::start(), Fail2ban::start());
+    let bangui = start(&receiver, &fail2ban);
+    let folder = tempdir().unwrap();
+    let shell = shell(&bangui).env("BANGUI_LOG_LEVEL", "trace").export_to(&receiver, "grpc");
+    let shell = shell.env("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", "false");
+    let output = shell.run(folder.path(), &["ban", "sshd", "203.0.113.42", "-v"], "");
+    assert_eq!(output.code, Some(0), "{output:?}");
+    // Libraries tell of the connection and its headers.
+    assert!(output.stderr.iter().any(|line| line.contains("\"h2::")), "{output:?}");
+    assert!(!format!("{output:?}").contains(API_TOKEN), "{output:?}");
+    receiver.wait_for_span(line_of(&output.stderr)["trace_id"].as_str().unwrap(), "bangui ban");
+    assert_eq!(receiver.payload_with(API_TOKEN), None);
+}
+
+#[test]
 fn a_collector_that_is_away_delays_nobody_for_long() {
     let (receiver, fail2ban) = (OtlpReceiver::start(), Fail2ban::start());
     let bangui = start(&receiver, &fail2ban);

@@ -17,6 +17,7 @@ mod record;
 mod rpc;
 mod sse;
 mod stack;
+mod tls;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::TcpListener;
@@ -41,6 +42,7 @@ pub(crate) use record::{assert_same, hex, is_stdout_only, line_of_otlp, line_of_
 pub(crate) use rpc::{API_TOKEN, Rpc, metadata, reason_and_field};
 pub(crate) use sse::Events;
 pub(crate) use stack::Stack;
+pub(crate) use tls::TlsProxy;
 
 /// The usual limit of a wait: far more than anything needs here, even beside a compiler.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
