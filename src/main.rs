@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use bangui::app::{self, Command};
+use bangui::cli;
 use bangui::config::{Environment, Settings};
 
 /// `EX_USAGE` of sysexits.h.
@@ -13,7 +14,13 @@ const EXIT_CONFIG: u8 = 78;
 #[allow(clippy::print_stderr)] // Commands talk to a person; the service talks in JSON lines.
 fn main() -> ExitCode {
     app::log_panics();
-    let command = match Command::parse(std::env::args().skip(1)) {
+    // What is no text is no command and no address either; it must not end in a panic.
+    let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+    let words: Vec<String> = words.collect();
+    if let Some(exit) = cli::run(&words) {
+        return exit;
+    }
+    let command = match Command::parse(words.into_iter()) {
         Ok(command) => command,
         Err(usage) => {
             eprintln!("{usage}");

@@ -17,6 +17,8 @@ usage: bangui [COMMAND]
                         let the collector send it once more
   dead-letters drop DESTINATION|--all
                         remove it for good
+  status, bans, ban, unban, watch, why
+                        ask a running service: see `bangui bans --help`
   sanitize [--json]     standard input to standard output through the sanitizer
   help, version
 

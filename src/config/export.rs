@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Environment, External};
+use super::Environment;
 
 /// Where the exporters send to when external logging is on and no endpoint is named.
 const DEFAULT_ENDPOINT: &str = "http://localhost:4317";
@@ -109,10 +109,10 @@ impl LogBuffer {
 }
 
 impl Export {
-    pub(super) fn read(env: &mut Environment, external: &External) -> Self {
+    pub(super) fn read(env: &mut Environment) -> Self {
         let disabled = env.boolean("OTEL_SDK_DISABLED", false);
-        let metrics_enabled = external.metrics_enabled;
-        let external = external.is_enabled;
+        let metrics_enabled = env.boolean("BANGUI_METRICS_ENABLED", true);
+        let external = env.boolean("BANGUI_EXTERNAL_LOGGING_ENABLED", false);
         let general = endpoint(env, "OTEL_EXPORTER_OTLP_ENDPOINT");
         let mut own = None;
         let mut signal = |name: &str| {
@@ -197,8 +197,7 @@ mod tests {
     }
 
     fn read_from(env: &mut Environment) -> Export {
-        let external = External::read(env);
-        Export::read(env, &external)
+        Export::read(env)
     }
 
     #[test]

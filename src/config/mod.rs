@@ -3,6 +3,7 @@
 //! `docs/CONFIGURATION.md` lists every variable. A wrong one stops the start with exit code 78
 //! and one line for each problem.
 
+mod client;
 mod destinations;
 mod environment;
 mod export;
@@ -19,6 +20,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub use client::ClientSettings;
 pub use environment::{Environment, Problem};
 pub use export::{Export, LogBuffer, Protocol, Sampler};
 pub use external::External;
@@ -168,10 +170,7 @@ impl Settings {
                 3600,
                 SESSION_CLEANUP_SECONDS,
             ),
-            log: Log {
-                level: env.parse("BANGUI_LOG_LEVEL", LogLevel::Info),
-                suppress_third_party: env.boolean("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", true),
-            },
+            log: Log::read(&mut env),
             log_client_ip: env.choice(
                 "BANGUI_LOG_CLIENT_IP",
                 ClientIpLogging::Full,
@@ -182,7 +181,7 @@ impl Settings {
                 ],
             ),
             quiet_endpoints: QuietEndpoints::read(&mut env),
-            export: Export::read(&mut env, &external),
+            export: Export::read(&mut env),
             external,
             collector_dir: env.parse("BANGUI_COLLECTOR_DIR", DEFAULT_COLLECTOR_DIR.into()),
             metrics_upstream_url: neighbour_url(&mut env, "BANGUI_METRICS_UPSTREAM_URL")
@@ -194,6 +193,15 @@ impl Settings {
         refuse_what_is_not_served(&mut env);
         let problems = env.into_problems();
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
+    }
+}
+
+impl Log {
+    fn read(env: &mut Environment) -> Self {
+        Self {
+            level: env.parse("BANGUI_LOG_LEVEL", LogLevel::Info),
+            suppress_third_party: env.boolean("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", true),
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use super::providers::PROVIDERS;
 const PREFIX: &str = "BANGUI_";
 
 /// Those that belong to no provider.
-const OWN: [&str; 29] = [
+const OWN: [&str; 30] = [
+    "BANGUI_ADDRESS",
     "BANGUI_LISTEN",
     "BANGUI_PUBLIC_URL",
     "BANGUI_TLS_CERT_FILE",

@@ -13,7 +13,7 @@ const NONE: &str = "none";
 /// All endpoints that can be named, as they stand in the `endpoint` of log lines and metrics. A
 /// test of the HTTP side holds this list against its table of routes. `other` is not among them:
 /// a path that does not exist is always answered with an error, which is never quiet.
-pub const ENDPOINTS: [&str; 32] = [
+pub const ENDPOINTS: [&str; 34] = [
     "/",
     "/health",
     "/metrics",
@@ -27,6 +27,7 @@ pub const ENDPOINTS: [&str; 32] = [
     "/api/bans",
     "/api/bans/{id}/{id}",
     "/api/history",
+    "/api/addresses/{id}",
     "/api/audit",
     "/api/scheduler/lock",
     "/api/settings/log-level",
@@ -40,6 +41,7 @@ pub const ENDPOINTS: [&str; 32] = [
     "/bangui.v1.BanService/ListBans",
     "/bangui.v1.BanService/Ban",
     "/bangui.v1.BanService/Unban",
+    "/bangui.v1.HistoryService/GetAddressHistory",
     "/bangui.v1.WatchService/Watch",
     "/bangui.v1.SchedulerService/GetLockHealth",
     "/grpc.health.v1.Health/Check",

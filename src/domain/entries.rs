@@ -49,3 +49,16 @@ pub struct HistoryEntry {
     /// Trace id under which it was observed.
     pub correlation_id: Option<String>,
 }
+
+/// A row of the history with all that is known of who was behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExplainedEntry {
+    /// The row.
+    pub entry: HistoryEntry,
+    /// The operator who banned, if one did.
+    pub actor: Option<String>,
+    /// What told of its end.
+    pub unban_source: Option<String>,
+    /// The operator who lifted it, if one did.
+    pub unban_actor: Option<String>,
+}

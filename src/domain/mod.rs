@@ -11,6 +11,6 @@ mod secret;
 
 pub use address::{Address, AddressError, Subject, SubjectError};
 pub use ban::{Ban, JailReport, JailStatus};
-pub use entries::{AuditEntry, HistoryEntry};
+pub use entries::{AuditEntry, ExplainedEntry, HistoryEntry};
 pub use jail_name::{JailName, JailNameError};
 pub use secret::Secret;

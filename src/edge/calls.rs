@@ -2,8 +2,8 @@
 
 use super::{Failure, Kind, Services};
 use crate::auth::Origin;
-use crate::domain::{Address, JailName, JailStatus, Subject};
-use crate::history::{BanKey, BanPage, BanQuery};
+use crate::domain::{Address, AddressError, ExplainedEntry, JailName, JailStatus, Subject};
+use crate::history::{BanKey, BanPage, BanQuery, Held};
 use crate::jails::{Banned, JailDetail};
 
 /// An operator's reason is a sentence.
@@ -81,6 +81,43 @@ fn subject(services: &Services, jail: &JailName, text: &str) -> Result<Subject, 
         return Ok(subject);
     }
     Ok(Subject::from(text.parse::<Address>()?))
+}
+
+/// Why an address is, or was, banned.
+#[derive(Debug)]
+pub struct AddressHistory {
+    /// The address as we write it.
+    pub ip: Subject,
+    /// Where it is banned now, newest first; nothing while fail2ban is away.
+    pub bans: Option<Vec<Held>>,
+    /// A page of what was observed, newest first.
+    pub entries: Vec<ExplainedEntry>,
+    /// Before which row the next page begins, if there is one.
+    pub next: Option<i64>,
+}
+
+/// Tells of the bans of an address, at most `limit` of those before a row of the history.
+pub async fn address_history(
+    services: &Services,
+    text: &str,
+    before: i64,
+    limit: usize,
+) -> Result<AddressHistory, Failure> {
+    let text = text.trim();
+    let refusal = || text.parse::<Address>().err().unwrap_or(AddressError::NotAnAddress);
+    let ip = Subject::reported(text).map_err(|_| refusal())?;
+    let bans = services.history.bans_of(&ip);
+    // One more row than asked for tells whether there is a next page.
+    let rows = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let mut entries = services.history.entries_of(&ip, before, rows).await?;
+    if ip.address().is_none() && bans.is_empty() && entries.is_empty() {
+        return Err(refusal().into());
+    }
+    let has_more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| has_more).map(|row| row.entry.id);
+    let bans = services.history.link().connected.then_some(bans);
+    Ok(AddressHistory { ip, bans, entries, next })
 }
 
 /// Fails while fail2ban is away: what is known then may be wrong.

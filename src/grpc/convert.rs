@@ -1,13 +1,14 @@
 //! From what the use cases tell to the messages of the contract.
 
 use crate::config::Protocol;
-use crate::domain::JailStatus;
+use crate::domain::{ExplainedEntry, JailStatus};
+use crate::edge::calls::AddressHistory;
 use crate::edge::{clean, status};
 use crate::history::{FROM_LIST, FROM_LOG, FROM_OPERATOR, Held};
 use crate::jails::JailDetail;
 use crate::proto::v1::{
-    Ban, EventSource, Fail2ban, GetJailResponse, Jail, ListSource, LockHealth, LogSource, Status,
-    Telemetry, TelemetryExport,
+    Ban, BansInForce, EventSource, Fail2ban, GetAddressHistoryResponse, GetJailResponse,
+    HistoryEntry, Jail, ListSource, LockHealth, LogSource, Status, Telemetry, TelemetryExport,
 };
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
@@ -19,6 +20,11 @@ fn time(at: jiff::Timestamp) -> prost_types::Timestamp {
         seconds: i64::try_from(nanos.div_euclid(NANOS_PER_SECOND)).unwrap_or_default(),
         nanos: i32::try_from(nanos.rem_euclid(NANOS_PER_SECOND)).unwrap_or_default(),
     }
+}
+
+/// A point in time of the store; nothing for one that no calendar has.
+fn seconds(at: i64) -> Option<prost_types::Timestamp> {
+    jiff::Timestamp::from_second(at).ok().map(time)
 }
 
 fn count(number: usize) -> u64 {
@@ -43,6 +49,37 @@ impl From<&Held> for Ban {
             banned_at: Some(time(held.ban.banned_at)),
             expires_at: held.ban.expires_at.map(time),
             reason: held.reason.clone().map(clean),
+        }
+    }
+}
+
+impl From<ExplainedEntry> for HistoryEntry {
+    fn from(row: ExplainedEntry) -> Self {
+        let ExplainedEntry { entry, actor, unban_source, unban_actor } = row;
+        Self {
+            jail: entry.jail,
+            ip: entry.ip,
+            banned_at: seconds(entry.banned_at),
+            expires_at: entry.expires_at.and_then(seconds),
+            unbanned_at: entry.unbanned_at.and_then(seconds),
+            source: source(&entry.source).into(),
+            reason: entry.reason.map(clean),
+            actor,
+            correlation_id: entry.correlation_id,
+            unban_source: source(unban_source.as_deref().unwrap_or_default()).into(),
+            unban_actor,
+        }
+    }
+}
+
+impl From<AddressHistory> for GetAddressHistoryResponse {
+    fn from(found: AddressHistory) -> Self {
+        let in_force = |bans: Vec<Held>| BansInForce { bans: bans.iter().map(Ban::from).collect() };
+        Self {
+            ip: found.ip.to_string(),
+            in_force: found.bans.map(in_force),
+            entries: found.entries.into_iter().map(Into::into).collect(),
+            next_page_token: found.next.map(|id| id.to_string()).unwrap_or_default(),
         }
     }
 }

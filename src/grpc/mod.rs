@@ -36,14 +36,16 @@ use crate::edge::access::{admit, bearer_token};
 use crate::edge::listeners::Place;
 use crate::edge::{Failure, Kind, Services};
 use crate::proto::DESCRIPTORS;
+pub use crate::proto::code_name;
 use crate::proto::v1::ban_service_server::BanServiceServer;
+use crate::proto::v1::history_service_server::HistoryServiceServer;
 use crate::proto::v1::jail_service_server::JailServiceServer;
 use crate::proto::v1::scheduler_service_server::SchedulerServiceServer;
 use crate::proto::v1::status_service_server::StatusServiceServer;
 use crate::proto::v1::watch_service_server::WatchServiceServer;
 use crate::telemetry::span;
 use answer::{CallBody, normalised, too_large};
-pub use answer::{code_name, is_failure_of_ours, refuse};
+pub use answer::{is_failure_of_ours, refuse};
 use api::Api;
 use deadline::Deadline;
 use health::Alive;
@@ -102,6 +104,7 @@ impl Grpc {
             ("bangui.v1.StatusService", door(StatusServiceServer::new(api.clone()))),
             ("bangui.v1.JailService", door(JailServiceServer::new(api.clone()))),
             ("bangui.v1.BanService", door(BanServiceServer::new(api.clone()))),
+            ("bangui.v1.HistoryService", door(HistoryServiceServer::new(api.clone()))),
             ("bangui.v1.WatchService", door(WatchServiceServer::new(api.clone()))),
             ("bangui.v1.SchedulerService", door(SchedulerServiceServer::new(api))),
             ("grpc.health.v1.Health", door(HealthServer::new(Alive))),
@@ -156,6 +159,20 @@ impl Grpc {
         let response = normalised(deadline.keep(work).await?)?;
         let stop = method.is_endless.then(|| self.services.stop.clone());
         Ok(response.map(|body| Body::new(CallBody::new(body, deadline, stop, place))))
+    }
+}
+
+#[cfg(test)]
+impl Grpc {
+    /// Puts another server in the place of one, to see what becomes of its failures.
+    pub(crate) fn replace<S>(&mut self, service: &'static str, server: S)
+    where
+        S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send + 'static,
+    {
+        let found = self.doors.iter_mut().find(|(name, _)| *name == service);
+        found.expect("a service of the contract").1 = door(server);
     }
 }
 

@@ -53,6 +53,7 @@ pub static METHODS: &[Method] = &[
     call("/bangui.v1.BanService/ListBans", Some(Scope::Read)),
     call("/bangui.v1.BanService/Ban", Some(Scope::Write)),
     call("/bangui.v1.BanService/Unban", Some(Scope::Write)),
+    call("/bangui.v1.HistoryService/GetAddressHistory", Some(Scope::Read)),
     endless("/bangui.v1.WatchService/Watch"),
     call("/bangui.v1.SchedulerService/GetLockHealth", Some(Scope::Read)),
     call("/grpc.health.v1.Health/Check", None),

@@ -210,6 +210,11 @@ impl Ledger {
         self.jails.get(name)?.bans.get(ip)
     }
 
+    /// The bans of an address, by jail.
+    pub(super) fn bans_of(&self, ip: &Subject) -> impl Iterator<Item = &Held> {
+        self.jails.values().filter_map(|jail| jail.bans.get(ip))
+    }
+
     /// All bans, in no order.
     pub(super) fn bans(&self) -> impl Iterator<Item = &Held> {
         self.jails.values().flat_map(|jail| jail.bans.values())

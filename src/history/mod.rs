@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{Ban, HistoryEntry, JailName, JailStatus, Subject};
+use crate::domain::{Ban, ExplainedEntry, HistoryEntry, JailName, JailStatus, Subject};
 use crate::fail2ban::{Client, Fail2banError, Link, LogEvent};
 use crate::store::{self, Store};
 use journal::{Batch, Waiting};
@@ -265,6 +265,23 @@ impl History {
     /// The ban of an address in a jail.
     pub fn find(&self, jail: &JailName, ip: &Subject) -> Option<Held> {
         self.lock().ledger.find(jail, ip).cloned()
+    }
+
+    /// The bans of an address that are in force, newest first.
+    pub fn bans_of(&self, ip: &Subject) -> Vec<Held> {
+        let mut found: Vec<Held> = self.lock().ledger.bans_of(ip).cloned().collect();
+        found.sort_by_cached_key(|held| BanKey::of(&held.ban));
+        found
+    }
+
+    /// The newest rows of the history of an address before an id.
+    pub async fn entries_of(
+        &self,
+        ip: &Subject,
+        before: i64,
+        limit: i64,
+    ) -> Result<Vec<ExplainedEntry>, Error> {
+        Ok(self.store.history_of(&ip.to_string(), before, limit).await?)
     }
 
     /// Bans in force, newest first.

@@ -240,3 +240,7 @@ mod tests {
         assert!(found(post, h2, "/api/bans", "application/json").is_none());
     }
 }
+
+#[cfg(test)]
+#[path = "rpc_tests.rs"]
+mod panic_tests;

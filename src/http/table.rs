@@ -36,6 +36,7 @@ pub(super) static ROUTES: &[Route] = &[
     route!(POST "/api/bans" as "/api/bans", Write, bans::ban),
     route!(DELETE "/api/bans/{jail}/{ip}" as "/api/bans/{id}/{id}", Write, bans::unban),
     route!(GET "/api/history" as "/api/history", Read, lists::history),
+    route!(GET "/api/addresses/{ip}" as "/api/addresses/{id}", Read, lists::address),
     route!(GET "/api/audit" as "/api/audit", Read, lists::audit),
     route!(GET "/api/settings/log-level" as "/api/settings/log-level", Read, settings::log_level),
     route!(PUT "/api/settings/log-level" as "/api/settings/log-level", Write,

@@ -5,7 +5,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
 use super::{Error, Store};
-use crate::domain::{Ban, HistoryEntry, JailName, Subject};
+use crate::domain::{Ban, ExplainedEntry, HistoryEntry, JailName, Subject};
 
 /// A ban that history holds as not ended yet. Rows that no longer parse are passed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,22 +115,63 @@ impl Store {
         )
         .bind(before)
         .bind(limit)
+        .try_map(|row: SqliteRow| entry(&row))
+        .fetch_all(&self.pool);
+        self.run("SELECT", "bans", query).await
+    }
+
+    /// The newest rows of an address before an id. Who was behind an operator's change stands in
+    /// the audit log: the ban's row has its correlation id, an unban's is the last one within the
+    /// time of the ban.
+    pub async fn history_of(
+        &self,
+        ip: &str,
+        before: i64,
+        limit: i64,
+    ) -> Result<Vec<ExplainedEntry>, Error> {
+        let query = sqlx::query(
+            "SELECT id, jail, ip, banned_at, expires_at, unbanned_at, source, reason, \
+             correlation_id, unban_source, \
+             CASE source WHEN 'operator' THEN ( \
+                 SELECT actor FROM audit WHERE audit.ip = bans.ip AND audit.jail = bans.jail \
+                 AND action = 'ban' AND result <> 'failure' \
+                 AND audit.correlation_id = bans.correlation_id ORDER BY audit.id DESC LIMIT 1 \
+             ) END AS actor, \
+             CASE unban_source WHEN 'operator' THEN ( \
+                 SELECT actor FROM audit WHERE audit.ip = bans.ip AND audit.jail = bans.jail \
+                 AND action = 'unban' AND result <> 'failure' \
+                 AND at BETWEEN banned_at AND unbanned_at ORDER BY audit.id DESC LIMIT 1 \
+             ) END AS unban_actor \
+             FROM bans WHERE ip = ? AND id < ? ORDER BY id DESC LIMIT ?",
+        )
+        .bind(ip)
+        .bind(before)
+        .bind(limit)
         .try_map(|row: SqliteRow| {
-            Ok(HistoryEntry {
-                id: row.try_get("id")?,
-                jail: row.try_get("jail")?,
-                ip: row.try_get("ip")?,
-                banned_at: row.try_get("banned_at")?,
-                expires_at: row.try_get("expires_at")?,
-                unbanned_at: row.try_get("unbanned_at")?,
-                source: row.try_get("source")?,
-                reason: row.try_get("reason")?,
-                correlation_id: row.try_get("correlation_id")?,
+            Ok(ExplainedEntry {
+                entry: entry(&row)?,
+                actor: row.try_get("actor")?,
+                unban_source: row.try_get("unban_source")?,
+                unban_actor: row.try_get("unban_actor")?,
             })
         })
         .fetch_all(&self.pool);
         self.run("SELECT", "bans", query).await
     }
+}
+
+fn entry(row: &SqliteRow) -> Result<HistoryEntry, sqlx::Error> {
+    Ok(HistoryEntry {
+        id: row.try_get("id")?,
+        jail: row.try_get("jail")?,
+        ip: row.try_get("ip")?,
+        banned_at: row.try_get("banned_at")?,
+        expires_at: row.try_get("expires_at")?,
+        unbanned_at: row.try_get("unbanned_at")?,
+        source: row.try_get("source")?,
+        reason: row.try_get("reason")?,
+        correlation_id: row.try_get("correlation_id")?,
+    })
 }
 
 fn open_ban(
@@ -152,6 +193,7 @@ fn open_ban(
 #[cfg(test)]
 mod tests {
     use super::super::tests::temporary;
+    use super::super::{AuditResult, NewAudit};
     use super::*;
 
     fn ban(ip: &str, at: i64) -> Ban {
@@ -190,5 +232,41 @@ mod tests {
         store.close_bans(&[(first.jail.clone(), first.ip.clone())], 12, "list").await.unwrap();
         store.record_bans(&[recorded(&ban("192.0.2.1", 13))]).await.unwrap();
         assert_eq!(store.list_history(i64::MAX, 10).await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn the_history_of_an_address_names_the_operators() {
+        let (_folder, store) = temporary().await;
+        let change = |at, actor: &str, action, id: &str| NewAudit {
+            at,
+            actor: actor.into(),
+            action,
+            jail: Some("sshd".into()),
+            ip: Some("192.0.2.1".into()),
+            correlation_id: Some(id.into()),
+            ..NewAudit::default()
+        };
+        let (mine, other) = (ban("192.0.2.1", 10), ban("192.0.2.2", 10));
+        let by =
+            |ban, id| RecordedBan { source: "operator", correlation_id: Some(id), ..recorded(ban) };
+        store.begin_audit(&change(9, "alice", "ban", "a")).await.unwrap();
+        store.record_bans(&[by(&mine, "a"), by(&other, "b")]).await.unwrap();
+        store.begin_audit(&change(11, "bob", "unban", "c")).await.unwrap();
+        let failed = store.begin_audit(&change(12, "carol", "unban", "d")).await.unwrap();
+        store.finish_audit(failed, AuditResult::Failure, None).await.unwrap();
+        store.close_bans(&[(mine.jail.clone(), mine.ip.clone())], 13, "operator").await.unwrap();
+        // A ban of fail2ban's own has nobody behind it.
+        store.record_bans(&[recorded(&ban("192.0.2.1", 20))]).await.unwrap();
+
+        let rows = store.history_of("192.0.2.1", i64::MAX, 10).await.unwrap();
+        let who = |row: &ExplainedEntry| (row.actor.clone(), row.unban_actor.clone());
+        let name = |name: &str| Some(name.to_owned());
+        assert_eq!(
+            rows.iter().map(who).collect::<Vec<_>>(),
+            [(None, None), (name("alice"), name("bob"))]
+        );
+        assert_eq!(rows[1].unban_source.as_deref(), Some("operator"));
+        let older = store.history_of("192.0.2.1", rows[0].entry.id, 10).await.unwrap();
+        assert_eq!(older, rows[1..]);
     }
 }

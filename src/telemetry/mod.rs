@@ -64,14 +64,43 @@ pub(crate) const EXPORT_TARGET: &str = "bangui::telemetry::export";
 /// The predecessor's metrics were scraped live; ten seconds keep the exposition as fresh without
 /// making an idle service talk all the time.
 const METRIC_INTERVAL: Duration = Duration::from_secs(10);
-/// How long each signal may take to flush when the service stops. The SDK's reader of metrics
-/// takes five seconds, whatever it is given.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the end of the process, or a panic, waits for a stdout that nobody reads.
 const STDOUT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The outputs of the running telemetry, for who must be sure that a line is out.
 static OUTPUTS: OnceLock<Outputs> = OnceLock::new();
+
+/// Where the JSON lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    /// Standard output: the service's.
+    Stdout,
+    /// Standard error: a command's, whose standard output is its answer.
+    Stderr,
+    /// Nowhere; export has them all the same.
+    Nowhere,
+}
+
+/// What the process is: the service, or a command that a person waits for.
+#[derive(Debug, Clone, Copy)]
+pub struct Role {
+    /// `service.name`, unless the environment says otherwise.
+    pub service_name: &'static str,
+    /// Where the lines go.
+    pub lines: Lines,
+    /// How long each signal may take to flush at the end. The SDK's reader of metrics takes five
+    /// seconds, whatever it is given.
+    pub flush_timeout: Duration,
+}
+
+impl Role {
+    /// The service.
+    pub const SERVICE: Self = Self {
+        service_name: "bangui",
+        lines: Lines::Stdout,
+        flush_timeout: Duration::from_secs(3),
+    };
+}
 
 /// Why telemetry could not start.
 #[derive(Debug, thiserror::Error)]
@@ -95,16 +124,22 @@ pub struct Telemetry {
     outputs: Outputs,
     repeats: Repeats,
     instance_id: String,
+    flush_timeout: Duration,
     // The exporters' connections live on this runtime until after the last flush.
     runtime: tokio::runtime::Runtime,
 }
 
 impl Telemetry {
+    /// Starts the service's telemetry; see [`Telemetry::start_as`].
+    pub fn start(log: Log, export: &Export) -> Result<Self, Error> {
+        Self::start_as(Role::SERVICE, log, export)
+    }
+
     /// Starts telemetry and installs it for the whole process. Must not be called from within a
     /// runtime, because the http exporter blocks while it is built.
-    pub fn start(log: Log, export: &Export) -> Result<Self, Error> {
+    pub fn start_as(role: Role, log: Log, export: &Export) -> Result<Self, Error> {
         let runtime = suppressed_runtime()?;
-        let (resource, instance_id) = resource::detect();
+        let (resource, instance_id) = resource::detect(role.service_name);
         let (traces, metrics, delivery) = {
             let _context = runtime.enter();
             (
@@ -114,7 +149,7 @@ impl Telemetry {
             )
         };
         metrics::install(&metrics);
-        let stdout = Stdout::start(instance())?;
+        let stdout = Stdout::start(role.lines, instance())?;
         let otlp =
             delivery.clone().map(|it| OtlpLog::new(SdkLoggerProvider::builder().build(), it));
         let outputs = Outputs::new(stdout, otlp);
@@ -136,7 +171,17 @@ impl Telemetry {
             .map_err(|_| Error::Twice)?;
         log_crate::install();
         let _ = OUTPUTS.set(outputs.clone());
-        Ok(Self { traces, metrics, delivery, outputs, repeats, instance_id, runtime })
+        let flush_timeout = role.flush_timeout;
+        Ok(Self {
+            traces,
+            metrics,
+            delivery,
+            outputs,
+            repeats,
+            instance_id,
+            flush_timeout,
+            runtime,
+        })
     }
 
     /// `service.instance.id` of this process, as the collector sees it.
@@ -151,10 +196,10 @@ impl Telemetry {
         self.outputs.tell_dropped(STDOUT_TIMEOUT);
         std::thread::scope(|scope| {
             // A failure was already told when its export failed.
-            scope.spawn(|| self.traces.shutdown_with_timeout(FLUSH_TIMEOUT));
-            scope.spawn(|| self.metrics.shutdown_with_timeout(FLUSH_TIMEOUT));
+            scope.spawn(|| self.traces.shutdown_with_timeout(self.flush_timeout));
+            scope.spawn(|| self.metrics.shutdown_with_timeout(self.flush_timeout));
             if let Some(delivery) = &self.delivery {
-                delivery.stop(FLUSH_TIMEOUT);
+                delivery.stop(self.flush_timeout);
             }
         });
         self.outputs.flush(STDOUT_TIMEOUT);

@@ -13,10 +13,10 @@ const INSTANCE_ID: &str = "service.instance.id";
 
 /// The resource and its `service.instance.id`. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`
 /// win over what is detected.
-pub(super) fn detect() -> (Resource, String) {
+pub(super) fn detect(service_name: &'static str) -> (Resource, String) {
     let from_environment = Resource::builder().build();
     let mut attributes = vec![
-        KeyValue::new(SERVICE_NAME, "bangui"),
+        KeyValue::new(SERVICE_NAME, service_name),
         KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
         KeyValue::new(INSTANCE_ID, random_id()),
         KeyValue::new("process.pid", i64::from(std::process::id())),

@@ -86,6 +86,12 @@ pub fn correlation_id() -> Option<String> {
     })
 }
 
+/// The `traceparent` header with which a call made within a span continues its trace.
+pub fn request_header(span: &Span) -> Option<String> {
+    // Both headers have the same form.
+    response_header(span)
+}
+
 /// The `traceresponse` header for a span.
 pub fn response_header(span: &Span) -> Option<String> {
     context_of(span).map(|context| traceparent::response(&context))

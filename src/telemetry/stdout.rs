@@ -9,14 +9,14 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::record::Uid;
-use super::{counts, json, receipt};
+use super::{Lines, counts, json, receipt};
 
 /// Lines below warning wait so long for others, to share a call with them. The documented limit
 /// is 50 ms; the rest is for the thread to wake up on a busy machine.
@@ -72,9 +72,13 @@ struct Waiting {
 }
 
 impl Stdout {
-    /// Starts the thread that writes.
-    pub(super) fn start(instance: u64) -> io::Result<Self> {
-        Self::writing_to(descriptor()?, instance)
+    /// Starts the thread that writes; a command's lines go elsewhere than to stdout.
+    pub(super) fn start(lines: Lines, instance: u64) -> io::Result<Self> {
+        match lines {
+            Lines::Stdout => Self::writing_to(descriptor(io::stdout())?, instance),
+            Lines::Stderr => Self::writing_to(descriptor(io::stderr())?, instance),
+            Lines::Nowhere => Self::writing_to(io::sink(), instance),
+        }
     }
 
     pub(super) fn writing_to(
@@ -232,9 +236,9 @@ fn wait<'a>(
     condition.wait_timeout(waiting, limit).unwrap_or_else(PoisonError::into_inner).0
 }
 
-/// A descriptor of its own for stdout: what it writes passes no buffer and no lock of the library.
-fn descriptor() -> io::Result<File> {
-    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+/// A descriptor of its own: what it writes passes no buffer and no lock of the library.
+fn descriptor(of: impl AsFd) -> io::Result<File> {
+    Ok(File::from(of.as_fd().try_clone_to_owned()?))
 }
 
 fn write_always(shared: &Shared, mut out: impl io::Write) {
@@ -294,7 +298,7 @@ pub(super) fn write_now((head, tail): (&[u8], &[u8]), instance: u64) {
     json::push_own_numbers(&mut line, Numbers { instance: staying(instance), seq });
     line.extend_from_slice(tail);
     // There is nobody left to be told that stdout is closed.
-    let _ = descriptor().map(|mut out| write_all(&mut out, &line));
+    let _ = descriptor(io::stdout()).map(|mut out| write_all(&mut out, &line));
 }
 
 #[cfg(test)]

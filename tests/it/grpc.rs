@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use bangui::proto::v1::{
-    BanRequest, GetJailRequest, GetLockHealthRequest, GetStatusRequest, ListBansRequest,
+    BanRequest, GetAddressHistoryRequest, GetJailRequest, GetStatusRequest, ListBansRequest,
     ListJailsRequest, UnbanRequest, WatchRequest,
 };
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 use tonic::{Code, Status};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
@@ -29,136 +29,6 @@ fn unban_request(jail: &str, ip: &str) -> UnbanRequest {
     UnbanRequest { jail: jail.into(), ip: ip.into() }
 }
 
-fn seconds(at: &Value) -> Option<i64> {
-    Some(at.as_str()?.parse::<jiff::Timestamp>().unwrap().as_second())
-}
-
-#[test]
-fn both_apis_tell_the_same() {
-    let fail2ban = Fail2ban::start();
-    let bangui = builder("write").fail2ban(&fail2ban).start();
-    let admin = bangui.admin();
-    bangui.wait_for_fail2ban(&admin);
-    let rpc = Rpc::connect(&bangui).token(API_TOKEN);
-
-    let ban = || rpc.bans();
-    let request = || rpc.request(ban_request("sshd", " 203.0.113.60 ", "  too loud "));
-    let first = rpc.wait(ban().ban(request())).unwrap().into_inner();
-    assert!(!first.already_banned);
-    let again = rpc.wait(ban().ban(request())).unwrap().into_inner();
-    assert!(again.already_banned && again.ban == first.ban, "{again:?} {first:?}");
-    admin.post("/api/bans", &json!({ "jail": "sshd", "ip": "203.0.113.61" })).expect(201);
-
-    let list = |jail: &str, query: &str| {
-        let message = ListBansRequest { jail: jail.into(), query: query.into() };
-        let stream = rpc.wait(rpc.bans().list_bans(rpc.request(message))).unwrap();
-        rpc.all(stream).into_iter().map(|it| it.ban.unwrap()).collect::<Vec<_>>()
-    };
-    let (bans, of_json) = (list("", ""), admin.get("/api/bans").expect(200).json());
-    assert_eq!(bans.len(), 2);
-    for (ban, item) in bans.iter().zip(of_json["items"].as_array().unwrap()) {
-        assert_eq!((&json!(ban.jail), &json!(ban.ip)), (&item["jail"], &item["ip"]));
-        assert_eq!(json!(ban.reason), item["reason"]);
-        assert_eq!(ban.banned_at.map(|at| at.seconds), seconds(&item["banned_at"]));
-        assert_eq!(ban.expires_at.map(|at| at.seconds), seconds(&item["expires_at"]));
-    }
-    assert_eq!((list("sshd", "113.60").len(), list("other", "").len()), (1, 0));
-
-    let message = rpc.request(GetJailRequest { jail: "sshd".into() });
-    let jail = rpc.wait(rpc.jails().get_jail(message)).unwrap().into_inner();
-    let of_json = admin.get("/api/jails/sshd").expect(200).json();
-    assert_eq!(of_json["currently_banned"], jail.jail.unwrap().currently_banned);
-    assert_eq!(of_json["bantime_seconds"], jail.bantime_seconds);
-    assert_eq!(of_json["file_list"], json!(jail.file_list));
-    let jails = rpc.wait(rpc.jails().list_jails(rpc.request(ListJailsRequest {}))).unwrap();
-    assert_eq!(jails.get_ref().jails[0].name, "sshd");
-    let status = rpc.wait(rpc.status().get_status(rpc.request(GetStatusRequest {}))).unwrap();
-    let status = status.into_inner().status.unwrap();
-    assert_eq!((status.bans, status.version.as_str()), (2, env!("CARGO_PKG_VERSION")));
-    assert!(status.fail2ban.unwrap().connected);
-    let mut scheduler = rpc.scheduler();
-    let lock = rpc.wait(scheduler.get_lock_health(rpc.request(GetLockHealthRequest {})));
-    let lock = lock.unwrap().into_inner().lock.unwrap();
-    let of_json = admin.get("/api/scheduler/lock").expect(200).json();
-    assert_eq!((&of_json["locked"], &of_json["pid"]), (&json!(lock.locked), &json!(lock.pid)));
-    assert_eq!(of_json["hostname"], json!(lock.hostname));
-    assert!(lock.locked && !lock.is_stale && lock.ttl_remaining_seconds > Some(0.0));
-
-    rpc.wait(ban().unban(rpc.request(unban_request("sshd", "203.0.113.60")))).unwrap();
-    assert_eq!(fail2ban.banned("sshd"), ["203.0.113.61"]);
-    let audit = admin.get("/api/audit").expect(200).json();
-    assert_eq!(
-        (&audit["items"][0]["action"], &audit["items"][0]["actor"]),
-        (&json!("unban"), &json!("api-token"))
-    );
-}
-
-/// The code of the gRPC API that stands for a status of the JSON API.
-fn code_of(status: u16) -> Code {
-    match status {
-        401 => Code::Unauthenticated,
-        403 => Code::PermissionDenied,
-        404 => Code::NotFound,
-        422 => Code::InvalidArgument,
-        502 => Code::FailedPrecondition,
-        503 => Code::Unavailable,
-        other => panic!("{other} has no code"),
-    }
-}
-
-#[test]
-fn both_apis_fail_alike() {
-    let fail2ban = Fail2ban::start();
-    let bangui = builder("write").fail2ban(&fail2ban).start();
-    let client = bangui.stranger().with("authorization", &format!("Bearer {API_TOKEN}"));
-    bangui.wait_for_fail2ban(&client);
-    let rpc = Rpc::connect(&bangui).token(API_TOKEN);
-    let alike = |status: Status, answer: crate::support::Answer| {
-        let answer = answer.json();
-        assert_eq!(status.code(), code_of(answer["status"].as_u64().unwrap() as u16), "{answer}");
-        assert_eq!(json!(status.message()), answer["detail"]);
-        let (_, field) = reason_and_field(&status);
-        assert_eq!(json!(field), answer["errors"][0]["field"], "{status:?}");
-    };
-    let long = "x".repeat(501);
-    for (jail, ip, reason) in [
-        ("sshd", "", ""),
-        ("sshd", "nowhere", ""),
-        ("sshd", "203.0.113.0/24", ""),
-        ("sshd", "127.0.0.1", ""),
-        ("sshd", "fe80::1%eth0", ""),
-        ("", "203.0.113.1", ""),
-        ("a b", "203.0.113.1", ""),
-        ("--all", "203.0.113.1", ""),
-        ("sshd", "203.0.113.1", &long),
-        ("none", "203.0.113.1", ""),
-    ] {
-        let status = rpc.wait(rpc.bans().ban(rpc.request(ban_request(jail, ip, reason))));
-        let body = json!({ "jail": jail, "ip": ip, "reason": reason });
-        alike(status.unwrap_err(), client.post("/api/bans", &body));
-    }
-    for (jail, ip) in [
-        ("sshd", "nowhere"),
-        ("a b", "203.0.113.1"),
-        ("sshd", "203.0.113.1"),
-        ("none", "203.0.113.1"),
-    ] {
-        let status = rpc.wait(rpc.bans().unban(rpc.request(unban_request(jail, ip))));
-        let path = format!("/api/bans/{}/{ip}", jail.replace(' ', "%20"));
-        alike(status.unwrap_err(), client.delete(&path));
-    }
-    for jail in ["a b", "none"] {
-        let message = rpc.request(GetJailRequest { jail: jail.into() });
-        let status = rpc.wait(rpc.jails().get_jail(message)).unwrap_err();
-        alike(status, client.get(&format!("/api/jails/{}", jail.replace(' ', "%20"))));
-    }
-    let message = rpc.request(ListBansRequest { jail: "a b".into(), query: String::new() });
-    let status = rpc.wait(rpc.bans().list_bans(message)).unwrap_err();
-    alike(status, client.get("/api/bans?jail=a%20b"));
-    let status = rpc.watch("garbage").unwrap_err();
-    assert_eq!(reason_and_field(&status), ("INVALID_FIELD".into(), Some("after_id".into())));
-}
-
 #[test]
 fn while_fail2ban_is_away_both_apis_say_so() {
     let bangui = builder("write").start();
@@ -169,6 +39,13 @@ fn while_fail2ban_is_away_both_apis_say_so() {
     let ban = rpc.wait(rpc.bans().ban(rpc.request(ban_request("sshd", "203.0.113.1", ""))));
     let list = rpc.wait(rpc.bans().list_bans(rpc.request(ListBansRequest::default()))).map(drop);
     let jails = rpc.wait(rpc.jails().list_jails(rpc.request(ListJailsRequest {}))).map(drop);
+    // What was observed is still known; what is in force is not.
+    let message = GetAddressHistoryRequest { ip: "203.0.113.1".into(), ..Default::default() };
+    let history = rpc.wait(rpc.history().get_address_history(rpc.request(message))).unwrap();
+    assert_eq!(history.into_inner().in_force, None);
+    let client = bangui.stranger().with("authorization", &format!("Bearer {API_TOKEN}"));
+    let of_json = client.get("/api/addresses/203.0.113.1").expect(200).json();
+    assert_eq!(of_json, json!({ "ip": "203.0.113.1", "bans": null, "items": [], "next": null }));
     for status in [ban.unwrap_err(), list.unwrap_err(), jails.unwrap_err()] {
         assert_eq!(status.code(), Code::Unavailable);
         assert_eq!(reason_and_field(&status).0, "FAIL2BAN_UNREACHABLE");
@@ -375,7 +252,14 @@ fn the_contract_can_be_asked_for_with_a_token() {
     let answer = ask(&known, services()).unwrap();
     let MessageResponse::ListServicesResponse(list) = answer else { panic!("{answer:?}") };
     let names: Vec<_> = list.service.into_iter().map(|service| service.name).collect();
-    for name in ["BanService", "JailService", "SchedulerService", "StatusService", "WatchService"] {
+    for name in [
+        "BanService",
+        "HistoryService",
+        "JailService",
+        "SchedulerService",
+        "StatusService",
+        "WatchService",
+    ] {
         assert!(names.contains(&format!("bangui.v1.{name}")), "{names:?}");
     }
     // The details of errors are described as well, so that grpcurl can show them.

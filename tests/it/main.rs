@@ -13,6 +13,8 @@ mod support;
 
 mod api;
 mod browser_logs;
+mod cli;
+mod cli_trace;
 mod client_address;
 mod dead_letters;
 mod delivery;
@@ -21,7 +23,9 @@ mod external_settings;
 mod fail2ban;
 mod fail2ban_outages;
 mod grpc;
+mod grpc_alike;
 mod grpc_watch;
+mod grpcurl;
 mod loops;
 mod outbox;
 mod own_process;

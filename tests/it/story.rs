@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Client, Events, PASSWORD, SOON, Stack, assert_same, eventually, expect, fail2ban,
-    line_of_otlp_json,
+    line_of_otlp_json, parse,
 };
 
 const ATTACKER: &str = "203.0.113.77";
 const MANUAL: &str = "203.0.113.78";
+const FROM_A_SHELL: &str = "203.0.113.79";
 /// "Within seconds": fail2ban polls its log once a second and BanGUI its log four times.
 const SECONDS: Duration = Duration::from_secs(10);
 /// Export every five seconds, a scrape every five seconds.
@@ -57,6 +58,7 @@ fn a_ban_is_seen_everywhere_and_an_operator_ends_it() {
     let shown_by = a_ban_is_seen(&told, &stack, &admin, &events);
     the_request_is_a_trace(&told, &stack, &admin, &shown_by);
     an_unban_is_a_trace(&told, &stack, &admin, &events);
+    a_command_and_the_service_are_one_trace(&told, &stack);
     the_collectors_log_is_the_same(&told, &stack, &admin);
     the_documented_metrics_are_there(&told, &stack, &admin);
 
@@ -163,6 +165,61 @@ fn an_unban_is_a_trace(told: &Transcript, stack: &Stack, admin: &Client, events:
     assert_eq!((&row["action"], &row["result"]), (&json!("unban"), &json!("success")));
     assert_eq!((&row["actor"], &row["ip"]), (&json!("admin"), &json!(ATTACKER)));
     told.say(format!("audit: {row}"));
+}
+
+fn a_command_and_the_service_are_one_trace(told: &Transcript, stack: &Stack) {
+    let words = ["ban", "sshd", FROM_A_SHELL, "--reason", "from a shell", "--verbose"];
+    let output = stack.shell().run(&stack.file("."), &words, "");
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let own = parse(&output.stderr).into_iter().find(|it| it["event"] == "command_completed");
+    let own = own.unwrap_or_else(|| panic!("{output:?}"));
+    let id = own["correlation_id"].as_str().unwrap();
+    told.say(format!("$ bangui {}: {:?}", words.join(" "), output.stdout));
+    told.say(format!("the command's own log, on stderr: {own}"));
+    for event in ["ban_executed", "grpc_call_completed"] {
+        let line = wait_for_line(stack, event, |line| line["correlation_id"] == id);
+        told.say(format!("the service's log has the same id: {line}"));
+    }
+    let trace = eventually(SOON, "both processes in one trace of Jaeger", || {
+        let answer = stack.jaeger().get(&format!("/api/traces/{id}"));
+        expect(answer.status == 200, &answer.body)?;
+        let trace = answer.json()["data"][0].clone();
+        let spans = trace["spans"].as_array().ok_or("no spans")?;
+        let count = |name: &str| spans.iter().filter(|it| it["operationName"] == name).count();
+        let is_whole = count("bangui ban") == 1
+            && count("bangui.v1.BanService/Ban") == 2
+            && count("fail2ban set banip") == 1
+            && count("INSERT bans") == 1;
+        if is_whole { Ok(trace) } else { Err(trace.to_string()) }
+    });
+    told.say("Jaeger has both processes in one trace, from the command to the SQL:");
+    for inner in ["fail2ban set banip", "INSERT bans"] {
+        let way = way_to(&trace, inner);
+        told.say(format!("    {}", way.join(" > ")));
+        let outermost = [
+            "bangui-cli: bangui ban",
+            "bangui-cli: bangui.v1.BanService/Ban",
+            "bangui: bangui.v1.BanService/Ban",
+        ];
+        assert_eq!(way[..3], outermost, "{inner}");
+    }
+}
+
+/// The spans of a trace of Jaeger from its root to the one of this name, each with its service.
+fn way_to(trace: &Value, name: &str) -> Vec<String> {
+    let spans = trace["spans"].as_array().unwrap();
+    let mut span = spans.iter().find(|it| it["operationName"] == name).unwrap();
+    let mut way = Vec::new();
+    loop {
+        let process = &trace["processes"][span["processID"].as_str().unwrap()];
+        let service = process["serviceName"].as_str().unwrap();
+        way.push(format!("{service}: {}", span["operationName"].as_str().unwrap()));
+        let parent = &span["references"][0]["spanID"];
+        let Some(outer) = spans.iter().find(|it| it["spanID"] == *parent) else { break };
+        span = outer;
+    }
+    way.reverse();
+    way
 }
 
 fn the_collectors_log_is_the_same(told: &Transcript, stack: &Stack, admin: &Client) {

@@ -17,6 +17,7 @@ mod record;
 mod rpc;
 mod sse;
 mod stack;
+mod tls;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::TcpListener;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 pub(crate) use bangui::{Bangui, Builder, PASSWORD, parse};
 pub(crate) use client::{Answer, Answers, Client};
 pub(crate) use collector::Collector;
+pub(crate) use command::Output;
 pub(crate) use fail2ban::Fail2ban;
 pub(crate) use fake_socket::FakeSocket;
 pub(crate) use gate::Gate;
@@ -40,6 +42,7 @@ pub(crate) use record::{assert_same, hex, is_stdout_only, line_of_otlp, line_of_
 pub(crate) use rpc::{API_TOKEN, Rpc, metadata, reason_and_field};
 pub(crate) use sse::Events;
 pub(crate) use stack::Stack;
+pub(crate) use tls::TlsProxy;
 
 /// The usual limit of a wait: far more than anything needs here, even beside a compiler.
 pub(crate) const SOON: Duration = Duration::from_secs(20);

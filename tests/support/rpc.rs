@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bangui::proto::v1::ban_service_client::BanServiceClient;
+use bangui::proto::v1::history_service_client::HistoryServiceClient;
 use bangui::proto::v1::jail_service_client::JailServiceClient;
 use bangui::proto::v1::scheduler_service_client::SchedulerServiceClient;
 use bangui::proto::v1::status_service_client::StatusServiceClient;
@@ -62,6 +63,10 @@ impl Rpc {
 
     pub(crate) fn scheduler(&self) -> SchedulerServiceClient<Channel> {
         SchedulerServiceClient::new(self.channel())
+    }
+
+    pub(crate) fn history(&self) -> HistoryServiceClient<Channel> {
+        HistoryServiceClient::new(self.channel())
     }
 
     pub(crate) fn status(&self) -> StatusServiceClient<Channel> {

@@ -9,7 +9,9 @@ use tempfile::TempDir;
 
 use super::lines::Lines;
 use super::process::signal_process;
-use super::{Client, PASSWORD, Process, bangui, eventually, free_port, inherited, script};
+use super::{
+    API_TOKEN, Builder, Client, PASSWORD, Process, bangui, eventually, free_port, inherited, script,
+};
 
 /// A first run may have to build the collector and Jaeger.
 const READY_TIMEOUT: Duration = Duration::from_secs(1800);
@@ -38,6 +40,7 @@ pub(crate) struct Stack {
 #[derive(Clone, Copy)]
 struct Ports {
     bangui: u16,
+    otlp: u16,
     exposition: u16,
     prometheus: u16,
     jaeger: u16,
@@ -57,8 +60,13 @@ impl Stack {
     fn attempt() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port;
-        let ports =
-            Ports { bangui: port(), exposition: port(), prometheus: port(), jaeger: port() };
+        let ports = Ports {
+            bangui: port(),
+            otlp: port(),
+            exposition: port(),
+            prometheus: port(),
+            jaeger: port(),
+        };
         // A shell that runs the tests in the background ignores SIGINT, and so would the script.
         let mut command = Command::new("env");
         command.arg("--default-signal=INT").arg(script("run.sh")).env_clear().envs(inherited());
@@ -67,8 +75,10 @@ impl Stack {
             .env("RUN_DIR", folder.path())
             .env("RUN_REPLAY", "false")
             .env("BANGUI_ADMIN_PASSWORD", PASSWORD)
+            .env("BANGUI_API_TOKEN", API_TOKEN)
+            .env("BANGUI_API_TOKEN_SCOPE", "write")
             .env("RUN_PORT", ports.bangui.to_string())
-            .env("RUN_OTLP_GRPC_PORT", port().to_string())
+            .env("RUN_OTLP_GRPC_PORT", ports.otlp.to_string())
             .env("RUN_OTLP_HTTP_PORT", port().to_string())
             .env("RUN_EXPOSITION_PORT", ports.exposition.to_string())
             .env("RUN_PROMETHEUS_PORT", ports.prometheus.to_string())
@@ -104,6 +114,14 @@ impl Stack {
 
     pub(crate) fn bangui(&self) -> Client {
         Client::new(format!("http://127.0.0.1:{}", self.ports.bangui))
+    }
+
+    /// A shell beside BanGUI, whose commands export to the same collector.
+    pub(crate) fn shell(&self) -> Builder {
+        let of = |port: u16| format!("http://127.0.0.1:{port}");
+        let builder = bangui::Bangui::builder().env("BANGUI_API_TOKEN", API_TOKEN);
+        let builder = builder.env("BANGUI_ADDRESS", of(self.ports.bangui));
+        builder.env("OTEL_EXPORTER_OTLP_ENDPOINT", of(self.ports.otlp))
     }
 
     pub(crate) fn collector_exposition(&self) -> Client {

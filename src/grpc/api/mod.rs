@@ -1,6 +1,7 @@
 //! The handlers. Each one makes a call of `edge::calls` and puts its result into messages.
 
 mod bans;
+mod history;
 mod jails;
 mod scheduler;
 mod status;

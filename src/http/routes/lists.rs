@@ -1,4 +1,5 @@
-//! History and audit: lists by descending id, whose cursor is the last id.
+//! History, of all and of one address, and audit: lists by descending id, whose cursor is the last
+//! id.
 
 use http::{Response, StatusCode};
 use jiff::Timestamp;
@@ -7,8 +8,10 @@ use serde::Serialize;
 use super::super::body::{self, Body};
 use super::super::call::Call;
 use super::super::problem::Problem;
+use super::bans::BanItem;
 use super::jails::Page;
-use crate::domain::{AuditEntry, HistoryEntry};
+use crate::domain::{AuditEntry, ExplainedEntry, HistoryEntry};
+use crate::edge::calls;
 
 #[derive(Serialize)]
 struct HistoryItem {
@@ -21,6 +24,25 @@ struct HistoryItem {
     source: String,
     reason: Option<String>,
     correlation_id: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ExplainedItem {
+    #[serde(flatten)]
+    item: HistoryItem,
+    actor: Option<String>,
+    unban_source: Option<String>,
+    unban_actor: Option<String>,
+}
+
+/// Why an address is, or was, banned.
+#[derive(Serialize)]
+struct Address {
+    ip: String,
+    /// Nothing while fail2ban is away.
+    bans: Option<Vec<BanItem>>,
+    #[serde(flatten)]
+    history: Page<ExplainedItem>,
 }
 
 #[derive(Serialize)]
@@ -50,6 +72,22 @@ pub(in crate::http) async fn audit(call: Call) -> Result<Response<Body>, Problem
     let (before, limit) = bounds(&call)?;
     let rows = call.services.jails.audit(before, limit + 1).await?;
     answer(rows, limit, |row: &AuditEntry| row.id, audit_item)
+}
+
+/// `GET /api/addresses/{ip}?limit=&cursor=`
+pub(in crate::http) async fn address(call: Call) -> Result<Response<Body>, Problem> {
+    let ((before, _), limit) = (bounds(&call)?, call.limit()?);
+    let ip = call.parameter("ip")?;
+    let found = calls::address_history(&call.services, &ip, before, limit).await?;
+    let answer = Address {
+        ip: found.ip.to_string(),
+        bans: found.bans.map(|bans| bans.iter().map(BanItem::from).collect()),
+        history: Page {
+            items: found.entries.into_iter().map(explained_item).collect(),
+            next: found.next.map(|id| id.to_string()),
+        },
+    };
+    body::json(StatusCode::OK, &answer)
 }
 
 fn bounds(call: &Call) -> Result<(i64, i64), Problem> {
@@ -93,6 +131,15 @@ fn history_item(row: HistoryEntry) -> HistoryItem {
         source: row.source,
         reason: row.reason.map(body::clean),
         correlation_id: row.correlation_id,
+    }
+}
+
+fn explained_item(row: ExplainedEntry) -> ExplainedItem {
+    ExplainedItem {
+        item: history_item(row.entry),
+        actor: row.actor,
+        unban_source: row.unban_source,
+        unban_actor: row.unban_actor,
     }
 }
 
