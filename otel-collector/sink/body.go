@@ -5,6 +5,7 @@ import (
 	"compress/flate"
 	"compress/gzip"
 	"compress/zlib"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -84,4 +85,19 @@ func finite(value float64) any {
 		return fmt.Sprint(value)
 	}
 	return value
+}
+
+// jsonObject decodes a text that is a JSON object, and is nil for any other. Numbers keep their
+// digits: ids are larger than a float holds exactly.
+func jsonObject(text string) map[string]any {
+	if !strings.HasPrefix(text, "{") {
+		return nil
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var fields map[string]any
+	if decoder.Decode(&fields) != nil {
+		return nil
+	}
+	return fields
 }

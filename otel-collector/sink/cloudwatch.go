@@ -249,7 +249,8 @@ func (c *cloudWatch) putEvents(input awsInput) (any, []record, error) {
 			records = append(records, record{kindLog, map[string]any{
 				"log_group": input.LogGroupName, "log_stream": input.LogStreamName,
 				"timestamp": *event.Timestamp, "message": *event.Message,
-				"fields": discovered(*event.Message),
+				// The service finds fields in messages that are JSON objects.
+				"fields": jsonObject(*event.Message),
 			}})
 		}
 	}
@@ -260,20 +261,6 @@ func (c *cloudWatch) putEvents(input awsInput) (any, []record, error) {
 		output["rejectedLogEventsInfo"] = rejected
 	}
 	return output, records, nil
-}
-
-// discovered is what the service makes fields of: a message that is a JSON object.
-func discovered(message string) any {
-	if !strings.HasPrefix(message, "{") {
-		return nil
-	}
-	decoder := json.NewDecoder(strings.NewReader(message))
-	decoder.UseNumber()
-	var fields map[string]any
-	if decoder.Decode(&fields) != nil {
-		return nil
-	}
-	return fields
 }
 
 func checkEvents(input awsInput) error {

@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -30,12 +32,9 @@ func datadogLogs(body []byte, _ incoming) ([]record, error) {
 	}
 	records := make([]record, 0, len(entries))
 	for _, entry := range entries {
-		decoder := json.NewDecoder(bytes.NewReader(entry))
-		// Ids are larger than a float holds exactly.
-		decoder.UseNumber()
-		var fields map[string]any
-		if err := decoder.Decode(&fields); err != nil {
-			return nil, fmt.Errorf("an entry is no object: %w", err)
+		fields := jsonObject(string(entry))
+		if fields == nil {
+			return nil, errors.New("an entry is no object")
 		}
 		if len(fields) > 0 {
 			records = append(records, record{kindLog, datadogLog(fields, len(entry))})
@@ -48,8 +47,8 @@ func datadogLogs(body []byte, _ incoming) ([]record, error) {
 var datadogReserved = []string{"message", "ddsource", "ddtags", "hostname", "service"}
 
 // datadogLog shows an entry as Datadog's default processing does: what is no reserved field is an
-// attribute, a message that is a JSON object gives its fields as attributes too, and the first of
-// the attributes for a status decides it.
+// attribute, a message that is a JSON object gives its fields as attributes and its own message as
+// the message, and the first of the attributes for a status decides it.
 func datadogLog(fields map[string]any, entryBytes int) map[string]any {
 	value := map[string]any{}
 	for _, name := range datadogReserved {
@@ -59,20 +58,17 @@ func datadogLog(fields map[string]any, entryBytes int) map[string]any {
 		}
 	}
 	message, _ := value["message"].(string)
-	if strings.HasPrefix(message, "{") {
-		var inner map[string]any
-		decoder := json.NewDecoder(strings.NewReader(message))
-		decoder.UseNumber()
-		if decoder.Decode(&inner) == nil {
-			for name, field := range inner {
-				fields[name] = field
-			}
-		}
-	}
 	if entryBytes > maxDatadogEntryBytes {
 		// The real intake cuts such an entry and answers 202 all the same.
-		value["message"] = message[:min(len(message), maxDatadogEntryBytes)]
-		value["truncated"] = true
+		message = message[:min(len(message), maxDatadogEntryBytes)]
+		value["message"], value["truncated"] = message, true
+	}
+	if inner := jsonObject(message); inner != nil {
+		if text, ok := inner["message"].(string); ok {
+			value["message"] = text
+			delete(inner, "message")
+		}
+		maps.Copy(fields, inner)
 	}
 	if tags, ok := value["ddtags"].(string); ok && tags != "" {
 		value["tags"] = strings.Split(tags, ",")

@@ -49,7 +49,7 @@ func TestDatadogLogsInEveryEncoding(t *testing.T) {
 func TestDatadogLogAsItIsShown(t *testing.T) {
 	own := start(t)
 	body := `[{"message":
-		"{\"event\":\"ban.created\",\"log.record.uid\":\"u7\",\"n\":9007199254740993}",
+		"{\"event\":\"ban\",\"message\":\"banned\",\"log.record.uid\":\"u7\",\"n\":9007199254740993}",
 		"ddsource":"otel","ddtags":"component:auth,env:test","hostname":"h","service":"bangui",
 		"status":"warn","otel.severity_number":"13","@timestamp":"2020-01-02T03:04:05.678Z"}]`
 	own.post(202, "/api/v2/logs", []byte(body))
@@ -60,7 +60,8 @@ func TestDatadogLogAsItIsShown(t *testing.T) {
 	equal(t, "time", got.Record["timestamp"], "2020-01-02T03:04:05.678Z")
 	equal(t, "age", got.Record["too_old"], true)
 	attributes := got.Record["attributes"].(map[string]any)
-	equal(t, "event", attributes["event"], "ban.created")
+	equal(t, "event", attributes["event"], "ban")
+	equal(t, "message", got.Record["message"], "banned")
 	text := own.ask("GET", "/received", "").body
 	if !strings.Contains(text, `"n":9007199254740993`) {
 		t.Fatal("a number has lost digits: " + text)

@@ -1,7 +1,8 @@
-# shellcheck shell=bash
-# What the scripts that build a Go program into the cache have in common. It is sourced, and the
-# script then sets `tool` to its name and defines `build FOLDER`, which leaves the binary of that
-# name in the folder. Functions that `build` calls are exported by the script.
+#!/usr/bin/env bash
+# What the scripts that build a Go program into the cache have in common; it is sourced.
+#
+# The script sets `tool` to the program's name and defines `build FOLDER`, which leaves a binary of
+# that name in the folder. What `build` uses of the script, the script exports.
 
 # A build that takes longer than this hangs: a cold one takes minutes even on two busy cores.
 readonly BUILD_LIMIT_SECONDS=2700
