@@ -22,7 +22,8 @@ RUN apt-get update \
     && install -d -o 10001 -g 10001 -m 0700 /var/lib/bangui /run/fail2ban
 COPY --from=binary /src/target/release/bangui /usr/local/bin/bangui
 USER 10001:10001
-ENV BANGUI_LISTEN=0.0.0.0:8000 BANGUI_DATA_DIR=/var/lib/bangui
+ENV BANGUI_LISTEN=0.0.0.0:8000 BANGUI_DATA_DIR=/var/lib/bangui \
+    BANGUI_COLLECTOR_DIR=/var/lib/otelcol
 VOLUME /var/lib/bangui
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \

@@ -404,6 +404,7 @@ start_backends() {
     start collector "$run_dir/collector.log" scripts/serve-collector.sh
   PROMETHEUS_PORT=$RUN_PROMETHEUS_PORT PROMETHEUS_DIR=$run_dir/prometheus \
     PROMETHEUS_TARGET=127.0.0.1:$RUN_PORT \
+    PROMETHEUS_COLLECTOR_TARGET=127.0.0.1:$telemetry_port \
     start prometheus "$run_dir/prometheus.log" scripts/serve-prometheus.sh
 }
 

@@ -5,6 +5,7 @@
 #   PROMETHEUS_PORT     where it listens on 127.0.0.1 (default 9090)
 #   PROMETHEUS_DIR      its configuration and storage (required)
 #   PROMETHEUS_TARGET   host:port of BanGUI (default 127.0.0.1:8000)
+#   PROMETHEUS_COLLECTOR_TARGET   host:port of the collector's own metrics (default: not scraped)
 #   PROMETHEUS_ROOT     an unpacked Debian package (default: fetched into the build cache)
 set -euo pipefail
 
@@ -19,6 +20,9 @@ target=${PROMETHEUS_TARGET:-127.0.0.1:8000}
 [[ $port =~ ^[0-9]{1,5}$ ]] || fail "PROMETHEUS_PORT is not a port: $port"
 [[ $target =~ ^[][A-Za-z0-9.:-]+:[0-9]{1,5}$ ]] ||
   fail "PROMETHEUS_TARGET is not host:port: $target"
+collector=${PROMETHEUS_COLLECTOR_TARGET:-}
+[[ $collector =~ ^([][A-Za-z0-9.:-]+:[0-9]{1,5})?$ ]] ||
+  fail "PROMETHEUS_COLLECTOR_TARGET is not host:port: $collector"
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=${PROMETHEUS_ROOT:-}
@@ -35,6 +39,11 @@ scrape_configs:
   - job_name: bangui
     static_configs:
       - targets: ["$target"]
+YAML
+[ -z "$collector" ] || cat >>"$PROMETHEUS_DIR/prometheus.yml" <<YAML
+  - job_name: otel-collector
+    static_configs:
+      - targets: ["$collector"]
 YAML
 
 # A day of one small service: a demo that is left running must not fill the disk.

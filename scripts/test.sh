@@ -8,6 +8,7 @@
 #   rules       the alert rules do what their tests say
 #   browser     the story in a real Chromium
 #   collector   the collector accepts its configuration
+#   destinations   what arrives where the collector sends it
 #
 # A part that fails does not keep the next from running. A part that fails without counting a
 # failed test (it did not compile, say) counts as one. A run without a single test is a failure.
@@ -84,6 +85,9 @@ run_part() {
     cargo) step "cargo test" cargo test --locked --no-fail-fast || true ;;
     rules) check "prometheus: alert rules" scripts/test-rules.sh ;;
     browser) browser ;;
+    destinations)
+      step "destinations" cargo test --locked --no-fail-fast --test destinations || true
+      ;;
     collector) check "collector: configuration" scripts/validate-collector.sh ;;
     *)
       printf 'test: no such part: %s\n' "$1" >&2

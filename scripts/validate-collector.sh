@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Asks the collector itself whether it accepts its configuration; part of `make ci`.
+# Asks the collector itself whether it accepts its configuration, for every combination of provider,
+# delivery and metrics provider, with and without our own components; part of `make ci`.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 binary=$("$root/otel-collector/build.sh")
+count=0
 
 # Every version in the manifest must be the one that go.mod pins, or `build.sh --update` was
 # forgotten after a change and something else than the manifest says is built.
@@ -12,7 +14,52 @@ while read -r module version; do
         echo "collector: $module $version is in builder.yaml but not in go.mod" >&2
         exit 1
     }
-done < <(sed -n 's/^  - gomod: //p' "$root/otel-collector/builder.yaml")
+done < <(sed -n 's/^  - gomod: \(go\.\|github\)/\1/p' "$root/otel-collector/builder.yaml")
 
-"$binary" validate --config "file:$root/otel-collector/config.yaml"
-echo "collector: configuration accepted" >&2
+# Nothing of the caller's environment may decide what is validated here. The arguments are
+# variables; $1 is empty or --stock, which leaves out our own components.
+validate() {
+    local stock=$1
+    shift
+    env -i PATH="$PATH" HOME="$HOME" COLLECTOR_DIR=/nonexistent "$@" \
+        "$root/otel-collector/launch.sh" "$binary" $stock validate || {
+        echo "collector: refused with $* $stock" >&2
+        exit 1
+    }
+    count=$((count + 1))
+}
+
+# What each provider needs at least.
+declare -A needs=(
+    [datadog]='BANGUI_DATADOG_API_KEY=0123'
+    [papertrail]='BANGUI_PAPERTRAIL_HOST=logs.example.com BANGUI_PAPERTRAIL_PORT=12345'
+    [elasticsearch]='BANGUI_ELASTICSEARCH_HOSTS=https://a.example.com:9200,https://b.example.com:9200'
+    [newrelic]='BANGUI_NEWRELIC_API_KEY=0123'
+    [splunk]='BANGUI_SPLUNK_HEC_URL=https://splunk.example.com:8088/services/collector
+        BANGUI_SPLUNK_TOKEN=0123'
+    [cloudwatch]='BANGUI_CLOUDWATCH_LOG_GROUP=g BANGUI_CLOUDWATCH_LOG_STREAM=s AWS_REGION=eu-west-1'
+    [otlp]='BANGUI_OTLP_ENDPOINT=https://otlp.example.com BANGUI_OTLP_HEADERS=a=b$c,d=e'
+)
+
+for stock in '' --stock; do
+    validate "$stock"
+    validate "$stock" BANGUI_FAIL2BAN_LOG=/var/log/fail2ban.log BANGUI_HOST_METRICS_ENABLED=true \
+        BANGUI_TRACES_KEPT_PERCENT=10 BANGUI_LOGS_KEPT_PERCENT=10
+    for provider in "${!needs[@]}"; do
+        for metrics in prometheus datadog newrelic; do
+            for delivery in durable bounded; do
+                # The words of a variable's list are variables; none holds a space.
+                # shellcheck disable=SC2086
+                validate "$stock" BANGUI_EXTERNAL_LOGGING_ENABLED=true \
+                    BANGUI_EXTERNAL_LOGGING_PROVIDER="$provider" \
+                    BANGUI_EXTERNAL_LOGGING_DELIVERY="$delivery" \
+                    BANGUI_METRICS_PROVIDER="$metrics" \
+                    ${needs[datadog]} ${needs[newrelic]} ${needs[$provider]}
+            done
+        done
+    done
+    # shellcheck disable=SC2048,SC2086
+    validate "$stock" BANGUI_EXTERNAL_LOGGING_ENABLED=true \
+        BANGUI_EXTERNAL_LOGGING_PROVIDER="$(IFS=, && echo "${!needs[*]}")" ${needs[*]}
+done
+echo "collector: $count configurations accepted" >&2

@@ -1,5 +1,7 @@
 //! The command line: few words, so they are matched as they stand.
 
+use super::dead_letters::DeadLetters;
+
 /// What `bangui help` prints.
 pub(super) const USAGE: &str = "\
 usage: bangui [COMMAND]
@@ -9,10 +11,19 @@ usage: bangui [COMMAND]
   healthcheck           ask the running service whether it serves
   admin setup-code      print the code with which the first account is made
   admin reset-password  give the account a new password, read from standard input
+  dead-letters list [DESTINATION] [--json]
+                        show what destinations have refused for too long
+  dead-letters replay [DESTINATION]
+                        let the collector send it once more
+  dead-letters drop DESTINATION|--all
+                        remove it for good
   sanitize [--json]     standard input to standard output through the sanitizer
   help, version
 
 Settings come from the environment: see docs/CONFIGURATION.md.";
+
+/// One more than the longest command has, so that words too many are seen.
+const WORDS_MAX: usize = 5;
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +38,8 @@ pub enum Command {
     SetupCode,
     /// Change the password.
     ResetPassword,
+    /// What destinations have refused for too long.
+    DeadLetters(DeadLetters),
     /// Sanitize standard input.
     Sanitize {
         /// Whether each line is a JSON value.
@@ -41,7 +54,7 @@ pub enum Command {
 impl Command {
     /// Reads the arguments after the program's name.
     pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, &'static str> {
-        let arguments: Vec<String> = arguments.take(3).collect();
+        let arguments: Vec<String> = arguments.take(WORDS_MAX).collect();
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
         match words.as_slice() {
             [] | ["serve"] => Ok(Self::Serve),
@@ -51,6 +64,9 @@ impl Command {
             ["admin", "reset-password"] => Ok(Self::ResetPassword),
             ["sanitize"] => Ok(Self::Sanitize { is_json: false }),
             ["sanitize", "--json"] => Ok(Self::Sanitize { is_json: true }),
+            ["dead-letters", rest @ ..] => {
+                DeadLetters::parse(rest).map(Self::DeadLetters).ok_or(USAGE)
+            }
             ["help" | "--help" | "-h"] => Ok(Self::Help),
             ["version" | "--version" | "-V"] => Ok(Self::Version),
             _ => Err(USAGE),
@@ -70,6 +86,17 @@ mod tests {
     fn words_are_commands_and_anything_else_is_told_the_usage() {
         assert_eq!(parse(""), Ok(Command::Serve));
         assert_eq!(parse("sanitize --json"), Ok(Command::Sanitize { is_json: true }));
+        let destination = || Some("otlp".to_owned());
+        let list = DeadLetters::List { destination: destination(), is_json: true };
+        assert_eq!(parse("dead-letters list otlp --json"), Ok(Command::DeadLetters(list)));
+        let drop = |destination| Ok(Command::DeadLetters(DeadLetters::Drop { destination }));
+        assert_eq!(parse("dead-letters drop otlp"), drop(destination()));
+        assert_eq!(parse("dead-letters drop --all"), drop(None));
+        for wrong in
+            ["drop", "", "list --all", "replay --all", "list a --json b", "list --json --json"]
+        {
+            assert!(parse(&format!("dead-letters {wrong}")).is_err(), "{wrong}");
+        }
         assert!(parse("serve now").is_err() && parse("sanitize --json x").is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! The composition root: the only place that knows all parts, and the commands that use them.
 
 mod command;
+mod dead_letters;
 mod healthcheck;
 mod sanitize;
 mod serve;
@@ -36,6 +37,7 @@ pub fn run(command: &Command, settings: Settings) -> ExitCode {
         Command::Healthcheck => healthcheck::run(&settings),
         Command::SetupCode => setup_code(&settings),
         Command::ResetPassword => reset_password(&settings),
+        Command::DeadLetters(command) => dead_letters::run(command, &settings.collector_dir),
         // The others need no settings and were run before.
         Command::Sanitize { .. } | Command::Help | Command::Version => ExitCode::SUCCESS,
     }

@@ -153,6 +153,9 @@ fn announce(settings: &Settings) {
     if !settings.https && !settings.listen.ip().is_loopback() {
         tracing::warn!(name: "config_plain_http", address = %settings.listen);
     }
+    for name in settings.external.unencrypted() {
+        tracing::warn!(name: "config_telemetry_unencrypted", variable = name.as_str());
+    }
 }
 
 fn site(settings: Settings, instance_id: String) -> Site {

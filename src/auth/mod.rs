@@ -360,7 +360,7 @@ fn usable(password: Secret<String>) -> Result<Secret<String>, Error> {
 }
 
 fn reject(hash: &TokenHash, kind: &'static str) {
-    tracing::warn!(name: "auth_token_validation_failed", token_hash = hash.short(), kind);
+    tracing::error!(name: "auth_token_validation_failed", token_hash = hash.short(), kind);
 }
 
 fn now() -> i64 {

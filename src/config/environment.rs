@@ -60,8 +60,8 @@ impl Environment {
     }
 
     /// Whether any of the variables is set.
-    pub fn any(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.variables.contains_key(*name))
+    pub fn any(&self, names: &[impl AsRef<str>]) -> bool {
+        names.iter().any(|name| self.variables.contains_key(name.as_ref()))
     }
 
     /// The value of a variable, or the default.
@@ -119,22 +119,24 @@ impl Environment {
 
     /// A secret, from the variable itself or from the file that `NAME_FILE` names.
     pub fn secret(&mut self, name: &str) -> Option<Secret<String>> {
-        let file_variable = format!("{name}_FILE");
-        match (self.text(name), self.text(&file_variable)) {
-            (Some(_), Some(_)) => {
-                self.problem(name, format!("is set together with {file_variable}; set one"));
-                None
-            }
-            (Some(text), None) => Some(Secret::new(text)),
-            (None, Some(path)) => match read_secret(&path) {
-                Ok(secret) => Some(secret),
-                Err(reason) => {
-                    self.problem(&file_variable, reason);
-                    None
-                }
-            },
-            (None, None) => None,
+        Some(self.secret_of(&[name.to_owned(), format!("{name}_FILE")])?.1)
+    }
+
+    /// A secret, from the one of several variables that is set, with that variable's name. Those
+    /// that end in `_FILE` name a file.
+    pub fn secret_of(&mut self, sources: &[String]) -> Option<(String, Secret<String>)> {
+        let mut set = sources.iter().filter(|name| self.variables.contains_key(*name));
+        let name = set.next()?;
+        if let Some(other) = set.next() {
+            self.problem(name, format!("is set together with {other}; set one"));
+            return None;
         }
+        let text = self.text(name)?;
+        if !name.ends_with("_FILE") {
+            return Some((name.clone(), Secret::new(text)));
+        }
+        let secret = read_secret(&text).map_err(|reason| self.problem(name, reason)).ok()?;
+        Some((name.clone(), secret))
     }
 
     /// Notes that a setting cannot be used.
@@ -162,6 +164,12 @@ fn read_secret(path: &str) -> Result<Secret<String>, String> {
     if text.len() as u64 > SECRET_FILE_MAX_BYTES {
         return Err(format!("is larger than {SECRET_FILE_MAX_BYTES} bytes"));
     }
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() { Err("is empty".into()) } else { Ok(Secret::new(text.to_owned())) }
+    // Editors end a file with a line break, which is no part of the secret.
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    match line {
+        "" => Err("is empty".into()),
+        line if line.contains(['\r', '\n']) => Err("has more than one line".into()),
+        line => Ok(Secret::new(line.to_owned())),
+    }
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::Environment;
+use super::{Environment, External};
 
 /// Where the exporters send to when external logging is on and no endpoint is named.
 const DEFAULT_ENDPOINT: &str = "http://localhost:4317";
@@ -109,10 +109,10 @@ impl LogBuffer {
 }
 
 impl Export {
-    pub(super) fn read(env: &mut Environment) -> Self {
+    pub(super) fn read(env: &mut Environment, external: &External) -> Self {
         let disabled = env.boolean("OTEL_SDK_DISABLED", false);
-        let external = env.boolean("BANGUI_EXTERNAL_LOGGING_ENABLED", false);
-        let metrics_enabled = env.boolean("BANGUI_METRICS_ENABLED", true);
+        let metrics_enabled = external.metrics_enabled;
+        let external = external.is_enabled;
         let general = endpoint(env, "OTEL_EXPORTER_OTLP_ENDPOINT");
         let mut own = None;
         let mut signal = |name: &str| {
@@ -193,7 +193,12 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Export {
-        Export::read(&mut Environment::from_pairs(pairs.iter().copied()))
+        read_from(&mut Environment::from_pairs(pairs.iter().copied()))
+    }
+
+    fn read_from(env: &mut Environment) -> Export {
+        let external = External::read(env);
+        Export::read(env, &external)
     }
 
     #[test]
@@ -229,7 +234,7 @@ mod tests {
         assert_eq!(read(&[ratio, share]).sampler, Sampler::ParentRatio(0.25));
         let wrong = [("OTEL_TRACES_SAMPLER", "sometimes"), ("OTEL_TRACES_SAMPLER_ARG", "2")];
         let mut env = Environment::from_pairs(wrong);
-        Export::read(&mut env);
+        read_from(&mut env);
         assert_eq!(env.into_problems().len(), 2);
     }
 
@@ -240,7 +245,7 @@ mod tests {
         assert_eq!((read.buffer_records, read.batch_records), (100, 100));
         assert_eq!(read.delay, Duration::from_millis(200));
         let mut env = Environment::from_pairs([(buffer.0, "0")]);
-        Export::read(&mut env);
+        read_from(&mut env);
         assert!(env.into_problems()[0].reason.contains("from 1 to"));
     }
 

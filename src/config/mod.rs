@@ -3,9 +3,14 @@
 //! `docs/CONFIGURATION.md` lists every variable. A wrong one stops the start with exit code 78
 //! and one line for each problem.
 
+mod destinations;
 mod environment;
 mod export;
+mod external;
+mod forms;
+mod names;
 mod print;
+mod providers;
 mod proxies;
 mod quiet;
 
@@ -16,6 +21,7 @@ use std::str::FromStr;
 
 pub use environment::{Environment, Problem};
 pub use export::{Export, LogBuffer, Protocol, Sampler};
+pub use external::External;
 pub use proxies::TrustedProxies;
 pub use quiet::{ENDPOINTS, QuietEndpoints};
 
@@ -107,6 +113,10 @@ pub struct Settings {
     pub quiet_endpoints: QuietEndpoints,
     /// What telemetry leaves, and where to.
     pub export: Export,
+    /// Where the collector sends on to.
+    pub external: External,
+    /// Where the collector keeps its state, for commands on this host.
+    pub collector_dir: PathBuf,
     /// What `GET /metrics` passes through.
     pub metrics_upstream_url: String,
     /// Jaeger's query API, for the trace view.
@@ -118,6 +128,8 @@ pub struct Settings {
 }
 
 const DEFAULT_FAIL2BAN_SOCKET: &str = "/var/run/fail2ban/fail2ban.sock";
+/// Where `make run` has it.
+const DEFAULT_COLLECTOR_DIR: &str = ".run/collector";
 const DEFAULT_METRICS_UPSTREAM: &str = "http://127.0.0.1:8889/metrics";
 /// Shorter passwords fall to a patient guesser despite the sign-in limits.
 pub const PASSWORD_MIN_LENGTH: usize = 8;
@@ -133,6 +145,7 @@ const SESSION_CLEANUP_SECONDS: RangeInclusive<u32> = 1..=24 * 3600;
 impl Settings {
     /// Reads all settings, or tells everything that is wrong with them.
     pub fn read(mut env: Environment) -> Result<Self, Vec<Problem>> {
+        let external = External::read(&mut env);
         let data_dir = PathBuf::from(env.text("BANGUI_DATA_DIR").unwrap_or("./data".into()));
         let settings = Self {
             listen: env.parse("BANGUI_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8000))),
@@ -169,12 +182,14 @@ impl Settings {
                 ],
             ),
             quiet_endpoints: QuietEndpoints::read(&mut env),
-            export: Export::read(&mut env),
+            export: Export::read(&mut env, &external),
+            external,
+            collector_dir: env.parse("BANGUI_COLLECTOR_DIR", DEFAULT_COLLECTOR_DIR.into()),
             metrics_upstream_url: neighbour_url(&mut env, "BANGUI_METRICS_UPSTREAM_URL")
                 .unwrap_or_else(|| DEFAULT_METRICS_UPSTREAM.into()),
             jaeger_query_url: neighbour_url(&mut env, "BANGUI_JAEGER_QUERY_URL"),
             jaeger_ui_url: page_url(&mut env, "BANGUI_JAEGER_UI_URL"),
-            unknown: unknown_names(&env),
+            unknown: names::unknown(&env),
         };
         refuse_what_is_not_served(&mut env);
         let problems = env.into_problems();
@@ -288,53 +303,6 @@ fn refuse_what_is_not_served(env: &mut Environment) {
     }
 }
 
-/// Names outside the process's own list that the collector reads from the same environment.
-const COLLECTOR_PREFIXES: [&str; 8] = [
-    "BANGUI_EXTERNAL_LOGGING_",
-    "BANGUI_DATADOG_",
-    "BANGUI_PAPERTRAIL_",
-    "BANGUI_ELASTICSEARCH_",
-    "BANGUI_SPLUNK_",
-    "BANGUI_CLOUDWATCH_",
-    "BANGUI_OTLP_",
-    "BANGUI_NEWRELIC_",
-];
-
-const KNOWN_NAMES: [&str; 24] = [
-    "BANGUI_LISTEN",
-    "BANGUI_PUBLIC_URL",
-    "BANGUI_TLS_CERT_FILE",
-    "BANGUI_TLS_KEY_FILE",
-    "BANGUI_TRUSTED_PROXIES",
-    "BANGUI_DATA_DIR",
-    "BANGUI_DATABASE_URL",
-    "BANGUI_FAIL2BAN_SOCKET",
-    "BANGUI_ADMIN_PASSWORD",
-    "BANGUI_ADMIN_PASSWORD_FILE",
-    "BANGUI_API_TOKEN",
-    "BANGUI_API_TOKEN_FILE",
-    "BANGUI_API_TOKEN_SCOPE",
-    "BANGUI_SCHEDULER_LEASE_SECONDS",
-    "BANGUI_SESSION_CLEANUP_SECONDS",
-    "BANGUI_LOG_LEVEL",
-    "BANGUI_SUPPRESS_THIRD_PARTY_LOGS",
-    "BANGUI_LOG_CLIENT_IP",
-    "BANGUI_QUIET_ENDPOINTS",
-    "BANGUI_METRICS_ENABLED",
-    "BANGUI_METRICS_PROVIDER",
-    "BANGUI_METRICS_UPSTREAM_URL",
-    "BANGUI_JAEGER_QUERY_URL",
-    "BANGUI_JAEGER_UI_URL",
-];
-
-fn unknown_names(env: &Environment) -> Vec<String> {
-    let known = |name: &str| {
-        KNOWN_NAMES.contains(&name)
-            || COLLECTOR_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-    };
-    env.names_with_prefix("BANGUI_").filter(|name| !known(name)).map(str::to_owned).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -396,5 +364,9 @@ mod tests {
         let settings = Settings::read(env).unwrap();
         assert_eq!(settings.admin_password.unwrap().expose(), "correct horse");
         assert_eq!(problems(&[("BANGUI_ADMIN_PASSWORD_FILE", "/no/such/file")]).len(), 1);
+        // A second line break would become a part of the password without anybody's seeing it.
+        std::fs::write(file.path(), "correct horse\n\n").unwrap();
+        let found = problems(&[("BANGUI_ADMIN_PASSWORD_FILE", path)]);
+        assert_eq!(found, ["BANGUI_ADMIN_PASSWORD_FILE: has more than one line"]);
     }
 }

@@ -1,8 +1,9 @@
-//! `bangui config`: the effective settings as text, one `NAME=value` a line, secrets masked.
+//! `bangui config`: the effective settings as text, one `NAME=value` a line, secrets masked, and
+//! where telemetry goes.
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{ClientIpLogging, LogLevel, Sampler, Scope, Settings};
+use super::{ClientIpLogging, LogLevel, Sampler, Scope, Settings, destinations};
 
 impl Display for Settings {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -35,6 +36,7 @@ impl Display for Settings {
             ("BANGUI_METRICS_UPSTREAM_URL", self.metrics_upstream_url.clone()),
             ("BANGUI_JAEGER_QUERY_URL", self.jaeger_query_url.clone().unwrap_or_else(unset)),
             ("BANGUI_JAEGER_UI_URL", self.jaeger_ui_url.clone().unwrap_or_else(unset)),
+            ("BANGUI_COLLECTOR_DIR", self.collector_dir.display().to_string()),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", self.export.endpoint.clone().unwrap_or_else(unset)),
             ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocol(self.export.traces)),
             ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", protocol(self.export.metrics)),
@@ -44,7 +46,9 @@ impl Display for Settings {
             ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", buffer.batch_records.to_string()),
             ("BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE", buffer.buffer_records.to_string()),
         ];
-        lines.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))
+        lines.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))?;
+        self.external.write_variables(f)?;
+        destinations::write(f, &self.export, &self.external)
     }
 }
 

@@ -10,3 +10,7 @@
 #[allow(dead_code, unused_imports)]
 #[path = "../support/mod.rs"]
 mod support;
+
+mod inputs;
+mod otlp;
+mod settings;

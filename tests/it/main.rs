@@ -6,14 +6,18 @@
 // Helpers outside of `#[test]` functions are test code too, where a panic is the report.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+// The tests of the destinations use the rest of it.
+#[allow(dead_code)]
 #[path = "../support/mod.rs"]
 mod support;
 
 mod api;
 mod browser_logs;
 mod client_address;
+mod dead_letters;
 mod delivery;
 mod events;
+mod external_settings;
 mod fail2ban;
 mod fail2ban_outages;
 mod grpc;

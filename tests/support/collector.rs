@@ -1,7 +1,7 @@
 //! Our collector as a child of the test, which may be killed and started again.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -18,6 +18,20 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1800);
 /// quotes are escaped.
 const BATCH_START: &str = "{\"resourceLogs\":";
 
+/// The ports that a test seldom asks for. One destination at a time has a hop of its own.
+const PORTS: [&str; 10] = [
+    "OTLP_HTTP_PORT",
+    "EXPOSITION_PORT",
+    "TELEMETRY_PORT",
+    "HOP_DATADOG_PORT",
+    "HOP_PAPERTRAIL_PORT",
+    "HOP_ELASTICSEARCH_PORT",
+    "HOP_NEWRELIC_PORT",
+    "HOP_SPLUNK_PORT",
+    "HOP_CLOUDWATCH_PORT",
+    "HOP_OTLP_PORT",
+];
+
 /// A collector with our configuration, on ports and in a folder of its own. Nobody listens where
 /// it sends traces to, so those only fill its queue.
 pub(crate) struct Collector {
@@ -26,17 +40,25 @@ pub(crate) struct Collector {
     health_port: u16,
     /// The variables of the script that are ports.
     ports: Vec<(&'static str, u16)>,
+    /// What chooses its destinations.
+    settings: Vec<(String, String)>,
     process: Option<Process>,
 }
 
 impl Collector {
     pub(crate) fn start() -> Self {
-        let names = ["OTLP_HTTP_PORT", "EXPOSITION_PORT", "TELEMETRY_PORT"];
-        let mut ports: Vec<_> = names.map(|name| (name, free_port())).into();
+        Self::start_with(&[])
+    }
+
+    /// With these variables beside, which choose where it sends what.
+    pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
+        let mut ports: Vec<_> = PORTS.map(|name| (name, free_port())).into();
         let (grpc_port, health_port) = (free_port(), free_port());
         ports.extend([("OTLP_GRPC_PORT", grpc_port), ("HEALTH_PORT", health_port)]);
         let folder = tempfile::tempdir().unwrap();
-        let mut own = Self { folder, grpc_port, health_port, ports, process: None };
+        let settings = settings.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        let settings = settings.collect();
+        let mut own = Self { folder, grpc_port, health_port, ports, settings, process: None };
         own.run();
         own
     }
@@ -50,7 +72,8 @@ impl Collector {
         let mut command = Command::new(script("serve-collector.sh"));
         command.env_clear().envs(inherited());
         command.envs(self.ports.iter().map(|(name, port)| (name, port.to_string())));
-        command.env("COLLECTOR_DIR", self.folder.path().join("state"));
+        command.env("COLLECTOR_DIR", self.state());
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.env("JAEGER_OTLP_ENDPOINT", format!("127.0.0.1:{}", free_port()));
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let mut process = Process::spawn("serve-collector.sh", &mut command);
@@ -64,6 +87,26 @@ impl Collector {
             if status == 200 { Ok(()) } else { Err(format!("status {status}")) }
         });
         self.process = Some(process);
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        let mut process = self.process.take().expect("the collector runs");
+        process.signal("TERM");
+        // The longest that it has been seen to take is 17 s.
+        let ended = process.wait(Duration::from_secs(60));
+        assert!(ended.is_some(), "the collector does not end: {}", self.said());
+    }
+
+    /// The folder of its state.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// One of the ports that it was given, by its variable.
+    pub(crate) fn port(&self, name: &str) -> u16 {
+        let found = self.ports.iter().find(|(own, _)| *own == name);
+        found.unwrap_or_else(|| panic!("no port {name}")).1
     }
 
     /// Ends it in the middle of whatever it does.
@@ -95,7 +138,7 @@ impl Collector {
 
     /// The file of records, and before it those that it has outgrown; their names hold the time.
     fn files(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.folder.path().join("state")) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(self.state()) else { return Vec::new() };
         let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
         let is_log = |path: &Path| path.to_string_lossy().ends_with(".jsonl");
         paths.retain(|path| is_log(path));

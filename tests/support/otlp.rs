@@ -96,6 +96,15 @@ impl OtlpReceiver {
         self.all().into_iter().map(text).collect()
     }
 
+    /// Waits for a record that fits, as a line.
+    pub(crate) fn wait_for_line(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        eventually(SOON, what, || {
+            let lines = self.lines();
+            let found = lines.iter().find(|line| fits(line)).cloned();
+            found.ok_or_else(|| format!("{lines:#?}"))
+        })
+    }
+
     /// All spans.
     pub(crate) fn spans(&self) -> Vec<Span> {
         let requests = self.decoded::<ExportTraceServiceRequest>("race");

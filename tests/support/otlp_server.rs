@@ -1,10 +1,12 @@
 //! The wire side of the OTLP receiver: gRPC and http/protobuf on one port.
 
 use std::convert::Infallible;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
+use flate2::read::GzDecoder;
 use futures_util::stream;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
@@ -47,11 +49,13 @@ pub(super) async fn listen(address: SocketAddr) -> TcpListener {
 async fn answer(request: Request<Incoming>, sink: Sink) -> Result<Response<Body>, Infallible> {
     let path = request.uri().path().to_owned();
     let is_grpc = is_grpc(request.headers());
+    let is_gzip = request.headers().get("content-encoding").is_some_and(|it| it == "gzip");
     let Ok(body) = request.into_body().collect().await else {
         return Ok(plain(StatusCode::BAD_REQUEST));
     };
     let body = body.to_bytes();
     if !is_grpc {
+        let body = if is_gzip { unzipped(&body) } else { body };
         let is_taken = sink(&path, body);
         let refusal = StatusCode::SERVICE_UNAVAILABLE;
         return Ok(plain(if is_taken { StatusCode::OK } else { refusal }));
@@ -59,6 +63,13 @@ async fn answer(request: Request<Incoming>, sink: Sink) -> Result<Response<Body>
     assert_eq!(body[0], 0, "compressed, which nobody asked for");
     let is_taken = sink(&path, body.slice(GRPC_PREFIX_BYTES..));
     Ok(grpc(if is_taken { "0" } else { GRPC_UNAVAILABLE }))
+}
+
+/// The collector compresses what it sends over HTTP.
+fn unzipped(body: &[u8]) -> Bytes {
+    let mut out = Vec::new();
+    GzDecoder::new(body).read_to_end(&mut out).expect("gzip");
+    out.into()
 }
 
 fn is_grpc(headers: &HeaderMap) -> bool {
