@@ -7,26 +7,11 @@ set -euo pipefail
 
 readonly JAEGER_VERSION=v1.76.0
 readonly JAEGER_SUM=h1:sWCOOF1dr+NL0PLil7mFo3BqqQL8k4WiM7aguFbc14g=
-# A build that takes longer than this hangs: a cold one takes minutes even on two busy cores.
-readonly BUILD_LIMIT_SECONDS=2700
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly here
-readonly cache=${BANGUI_BUILD_CACHE:-$HOME/.cache/bangui-build}/jaeger
-
-say() { echo "jaeger: $*" >&2; }
-fail() { say "$*"; exit 1; }
-
-# Go is asked for here so that its lack is one clear line and not a failure in the middle.
-prepare_go() {
-    PATH=$PATH:/usr/local/go/bin
-    command -v go >/dev/null || fail "cannot be built: Go (1.24 or newer) is not installed"
-    # Without `direct`, a version that is not served fails at once instead of trying git.
-    GOPROXY=$(go env GOPROXY | sed 's/[,|]direct$//')
-    # A GOFLAGS, GOOS or GOWORK of the caller must not change what is built here.
-    export GOPROXY GOFLAGS=-buildvcs=false GOWORK=off
-    unset GOOS GOARCH
-}
+readonly here tool=jaeger
+# shellcheck source=scripts/lib/cached-build.sh
+source "$here/lib/cached-build.sh"
 
 json_field() { sed -n "s/^.*\"$1\": \"\(.*\)\".*$/\1/p"; }
 
@@ -45,32 +30,6 @@ build() {
     go build -mod=readonly -trimpath -ldflags='-s -w' -o ../jaeger ./cmd/jaeger
 }
 
-main() {
-    prepare_go
-    mkdir -p "$cache"
-    key=$( (cat "$here/build-jaeger.sh"; cd "$here" && go version) | sha256sum | cut -c1-16)
-    binary=$cache/jaeger-$key
-    if [[ ! -x $binary ]]; then
-        # Two callers at once (make run beside the tests) must not build twice.
-        exec 9>"$cache/lock"
-        flock -n 9 || { say "waiting for another build of it"; flock -w "$BUILD_LIMIT_SECONDS" 9 \
-            || fail "another build holds $cache/lock for too long"; }
-    fi
-    if [[ ! -x $binary ]]; then
-        say "building it, about 6 minutes the first time"
-        started_seconds=$SECONDS
-        rm -rf "$cache"/work.*
-        work=$(mktemp -d "$cache/work.XXXXXX")
-        trap 'rm -rf "$work"' EXIT
-        export -f build fail say json_field
-        export JAEGER_VERSION JAEGER_SUM
-        timeout "$BUILD_LIMIT_SECONDS" nice -n 5 bash -euo pipefail -c 'build "$1"' _ "$work" >&2 \
-            || fail "the build failed"
-        # A move within one file system is atomic: nobody ever sees half a binary.
-        mv "$work/jaeger" "$binary"
-        say "built in $((SECONDS - started_seconds)) s"
-    fi
-    echo "$binary"
-}
-
-main "$@"
+export -f json_field
+export JAEGER_VERSION JAEGER_SUM
+cached_build "6 minutes" "$here/build-jaeger.sh"

@@ -15,6 +15,9 @@ mod process;
 mod raw_call;
 mod record;
 mod rpc;
+// Only the tests of the destinations use it.
+#[allow(dead_code)]
+mod sink;
 mod sse;
 mod stack;
 mod tls;
@@ -40,6 +43,8 @@ pub(crate) use process::Process;
 pub(crate) use raw_call::{framed, raw_call};
 pub(crate) use record::{assert_same, hex, is_stdout_only, line_of_otlp, line_of_otlp_json};
 pub(crate) use rpc::{API_TOKEN, Rpc, metadata, reason_and_field};
+#[allow(unused_imports)]
+pub(crate) use sink::{Counts, Received, Sink, SinkOptions};
 pub(crate) use sse::Events;
 pub(crate) use stack::Stack;
 pub(crate) use tls::TlsProxy;

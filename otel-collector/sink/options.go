@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/url"
+)
+
+// options are the command line.
+type options struct {
+	listen, control           string
+	tlsCert, tlsKey, clientCA string
+	// key is the API key or token that every vendor's client must show; empty accepts any.
+	key string
+	// accessKeyID and secretAccessKey are what AWS signatures must be made with.
+	accessKeyID, secretAccessKey string
+	forward                      *url.URL
+	forwardTCP                   string
+}
+
+func parseOptions(arguments []string) (options, error) {
+	var own options
+	var forward string
+	set := flag.NewFlagSet("sink", flag.ContinueOnError)
+	// The flag package would print the arguments, among which are keys.
+	set.SetOutput(io.Discard)
+	set.StringVar(&own.listen, "listen", "", "address of the data port")
+	set.StringVar(&own.control, "control", "", "address of the control port")
+	set.StringVar(&own.tlsCert, "tls-cert", "", "certificate of the data port, PEM")
+	set.StringVar(&own.tlsKey, "tls-key", "", "its key, PEM")
+	set.StringVar(&own.clientCA, "client-ca", "", "authority of the clients' certificates, PEM")
+	set.StringVar(&own.key, "key", "", "API key or token that clients must show")
+	set.StringVar(&own.accessKeyID, "aws-access-key-id", "", "id of the AWS key")
+	set.StringVar(&own.secretAccessKey, "aws-secret-access-key", "", "the AWS key")
+	set.StringVar(&forward, "forward", "", "URL of a real server behind it")
+	set.StringVar(&own.forwardTCP, "forward-tcp", "", "address of a real TCP server behind it")
+	if err := set.Parse(arguments); err != nil {
+		return own, errors.New("the arguments are not understood; README.md lists them")
+	}
+	if own.listen == "" || own.control == "" || set.NArg() > 0 {
+		return own, errors.New("--listen and --control are needed, and nothing but options")
+	}
+	if (own.tlsCert == "") != (own.tlsKey == "") || (own.clientCA != "" && own.tlsCert == "") {
+		return own, errors.New("--tls-cert and --tls-key go together, and --client-ca needs them")
+	}
+	if (own.accessKeyID == "") != (own.secretAccessKey == "") {
+		return own, errors.New("--aws-access-key-id and --aws-secret-access-key go together")
+	}
+	if own.forwardTCP != "" && (forward != "" || own.tlsCert != "") {
+		return own, errors.New("--forward-tcp passes bytes on as they are: no --forward, no TLS")
+	}
+	if forward != "" {
+		target, err := url.Parse(forward)
+		if err != nil || target.Host == "" || target.Scheme != "http" {
+			return own, fmt.Errorf("--forward needs a URL such as http://127.0.0.1:9200")
+		}
+		own.forward = target
+	}
+	return own, nil
+}
