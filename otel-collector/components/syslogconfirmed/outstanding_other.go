@@ -4,7 +4,12 @@ package syslogconfirmed
 
 import "net"
 
-// outstanding is known on Linux only; elsewhere the server's orderly end alone must do.
+// Both are known on Linux only; elsewhere the server's orderly end alone must do.
+
+func hasEnded(*net.TCPConn) bool {
+	return false
+}
+
 func outstanding(*net.TCPConn) (int, error) {
 	return 0, nil
 }

@@ -96,6 +96,10 @@ func (s *sender) deliver(ctx context.Context, conn *connection, batch plog.Logs)
 	if err := s.write(conn.stream, batch); err != nil {
 		return fmt.Errorf("the syslog server does not read: %w", err)
 	}
+	// An end that is no answer to ours says nothing about what was read.
+	if hasEnded(conn.tcp) {
+		return errors.New("the syslog server ended the connection before us")
+	}
 	if err := conn.endOurSide(); err != nil {
 		return fmt.Errorf("the connection cannot be ended in order: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,7 +33,22 @@ import (
 
 // serve starts a server that treats each connection as a test wants, and returns its port.
 func serve(t *testing.T, treat func(*net.TCPConn)) int {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return serveWith(t, net.ListenConfig{}, treat)
+}
+
+// serveNarrow is for servers whose host takes a few KiB and no more while nobody reads.
+func serveNarrow(t *testing.T, treat func(*net.TCPConn)) int {
+	return serveWith(t, net.ListenConfig{
+		Control: func(_, _ string, raw syscall.RawConn) error {
+			return raw.Control(func(fd uintptr) {
+				_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096)
+			})
+		},
+	}, treat)
+}
+
+func serveWith(t *testing.T, config net.ListenConfig, treat func(*net.TCPConn)) int {
+	listener, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, listener.Close()) })
 	go func() {
@@ -119,6 +135,35 @@ func TestAnEndThatCrossesOurBytesDoesNotConfirm(t *testing.T) {
 	}
 }
 
+func TestAnEndBeforeOurBytesAreThereDoesNotConfirm(t *testing.T) {
+	port := serveNarrow(t, func(conn *net.TCPConn) {
+		time.Sleep(100 * time.Millisecond)
+		_ = conn.CloseWrite()
+		time.Sleep(time.Second)
+		_ = conn.Close()
+	})
+	exporter := exporterTo(t, port, map[string]any{"timeout": "400ms"})
+	err := send(exporter, batchOf(4, 7000))
+	require.ErrorContains(t, err, "does not confirm")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+func TestAnEndBeforeOursDoesNotConfirm(t *testing.T) {
+	port := serve(t, func(conn *net.TCPConn) {
+		_ = conn.CloseWrite()
+		_, _ = io.ReadAll(conn)
+		_ = conn.Close()
+	})
+	config := createDefaultConfig().(*Config)
+	config.Host, config.Port = "127.0.0.1", port
+	made := &sender{config: config}
+	conn, err := made.connect(context.Background())
+	require.NoError(t, err)
+	defer conn.tcp.Close()
+	require.Eventually(t, func() bool { return hasEnded(conn.tcp) }, time.Second, time.Millisecond)
+	require.ErrorContains(t, made.deliver(context.Background(), conn, batchOf(1, 1)), "before us")
+}
+
 func TestAServerThatHangsDoesNotConfirm(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
@@ -169,13 +214,12 @@ func TestAResetAfterReadingCountsOnlyWhereItIsAllowed(t *testing.T) {
 	lax := map[string]any{"confirmation": "reset"}
 	require.NoError(t, send(exporterTo(t, port, lax), batchOf(3, 10)))
 
-	dying := serve(t, func(conn *net.TCPConn) {
-		_ = conn.SetReadBuffer(4096)
-		_, _ = io.ReadFull(conn, make([]byte, 10))
-		time.Sleep(50 * time.Millisecond)
+	dying := serveNarrow(t, func(conn *net.TCPConn) {
+		time.Sleep(100 * time.Millisecond)
 		_ = conn.Close()
 	})
-	require.Error(t, send(exporterTo(t, dying, lax), batchOf(2000, 7000)), "bytes are outstanding")
+	require.ErrorContains(t, send(exporterTo(t, dying, lax), batchOf(4, 7000)),
+		"bytes outstanding")
 }
 
 func TestNoServerIsAnErrorWorthAnotherTry(t *testing.T) {
