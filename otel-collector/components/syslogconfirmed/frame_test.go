@@ -82,7 +82,8 @@ func TestNoTextForgesASecondRecord(t *testing.T) {
 		assert.False(t, r < ' ' || (r >= 0x7f && r <= 0x9f) || r == '\u2028' || r == '\u2029', "%q", r)
 	}
 	assert.True(t, utf8.ValidString(frame))
-	assert.Contains(t, frame, `a\n<14>1 - h evil - - - forged\r\n30 <14>1 - - - - - - x\x00\x1b[2J\x7f\t`)
+	assert.Contains(t, frame,
+		`a\n<14>1 - h evil - - - forged\r\n30 <14>1 - - - - - - x\x00\x1b[2J\x7f\t`)
 }
 
 func TestALongTextIsCutOnACharacterWithAMark(t *testing.T) {
