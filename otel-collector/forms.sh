@@ -1,6 +1,6 @@
+#!/usr/bin/env bash
 # What the value of a setting may look like; sourced by launch.sh. The same rules as BanGUI's own
 # (src/config/forms.rs): one table of cases, tests/fixtures/external_settings.json, holds both.
-# shellcheck shell=bash
 
 problems=0
 

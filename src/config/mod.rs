@@ -4,6 +4,7 @@
 //! and one line for each problem.
 
 mod client;
+mod collector;
 mod destinations;
 mod environment;
 mod export;
