@@ -13,6 +13,7 @@ mod support;
 
 mod api;
 mod browser_logs;
+mod canary;
 mod cli;
 mod cli_trace;
 mod client_address;
