@@ -35,6 +35,7 @@ mod quiet;
 mod sampling;
 mod scheduler_lock;
 mod secrets;
+mod send_test;
 mod settings;
 mod sign_in;
 mod stdout;
