@@ -16,3 +16,4 @@ mod inputs;
 mod otlp;
 mod send_test;
 mod settings;
+mod status;
