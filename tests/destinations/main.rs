@@ -13,5 +13,7 @@ mod support;
 
 mod delivery;
 mod inputs;
+mod ledger;
 mod otlp;
+mod outages;
 mod settings;
