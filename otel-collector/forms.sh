@@ -132,16 +132,15 @@ literal() { printf %s "${1//$/\$\$}"; }
 # that is a text is taken as it stands, quotes and all.
 quoted() { printf "'%s'" "$(literal "${1//\'/\'\'}")"; }
 
-# `NAME_FILE` stands for NAME. A key of plain characters is read by the collector itself, and again
-# after a SIGHUP; any other text could mean something in YAML, and is read once, here.
+# `NAME_FILE` stands for NAME: our collector reads the file itself, and again after a SIGHUP. The
+# stock one cannot read a text that is no YAML, and is given what the file holds now.
 secret() {
     local text told file=$1_FILE
     take_secret "$1"
     [[ -n $text ]] || return 0
     check_secret "$told" "$text"
-    if [[ $told == "$file" && $text =~ ^[A-Za-z0-9_./+=-]+$ && ${!file} =~ ^[A-Za-z0-9_./-]+$ ]]
-    then
-        export "$1=\${file:${!file}}"
+    if [[ $told == "$file" && $own == true && ${!file} =~ ^[A-Za-z0-9_./-]+$ ]]; then
+        export "$1=\${secret:${!file}}"
     else
         export "$1=$(literal "$text")"
     fi

@@ -17,3 +17,4 @@ mod ledger;
 mod otlp;
 mod outages;
 mod settings;
+mod vendors;

@@ -102,6 +102,11 @@ impl Collector {
         assert!(ended.is_some(), "the collector does not end: {}", self.said());
     }
 
+    /// Has it read its configuration again, files of secrets too.
+    pub(crate) fn reload(&mut self) {
+        self.process.as_mut().expect("the collector runs").signal("HUP");
+    }
+
     /// The folder of its state.
     pub(crate) fn state(&self) -> PathBuf {
         self.folder.path().join("state")
