@@ -16,5 +16,6 @@ mod inputs;
 mod ledger;
 mod otlp;
 mod outages;
+mod send_test;
 mod settings;
 mod vendors;
