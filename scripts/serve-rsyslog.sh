@@ -66,6 +66,7 @@ cat >"$dir/rsyslog.conf" <<CONF
 # own default, which most servers will have.
 global(
   workDirectory="$dir"
+  net.enableDNS="off"
   $tls
 )
 # Nothing waits in memory: who has seen the end of its connection knows that all is in the file.
@@ -87,12 +88,9 @@ ruleset(name="received") {
 }
 module(load="imtcp" $driver $priority)
 input(type="imtcp" address="127.0.0.1" port="$port" ruleset="received")
-
-# What rsyslog says of itself.
-action(type="omfile" file="$dir/rsyslog.log" fileCreateMode="0600")
 CONF
 
 export LD_LIBRARY_PATH=${modules[0]%/rsyslog}
-# -n: in the foreground; -x: no names are looked up for addresses.
-exec "$root/usr/sbin/rsyslogd" -n -x -i "$dir/rsyslogd.pid" -f "$dir/rsyslog.conf" \
+# -n: in the foreground.
+exec "$root/usr/sbin/rsyslogd" -n -i "$dir/rsyslogd.pid" -f "$dir/rsyslog.conf" \
   -M "${modules[0]}"

@@ -14,4 +14,5 @@ mod support;
 mod delivery;
 mod inputs;
 mod otlp;
+mod papertrail;
 mod settings;
