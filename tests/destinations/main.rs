@@ -16,6 +16,7 @@ mod inputs;
 mod ledger;
 mod otlp;
 mod outages;
+mod papertrail;
 mod send_test;
 mod settings;
 mod vendors;
