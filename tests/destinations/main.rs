@@ -13,6 +13,10 @@ mod support;
 
 mod delivery;
 mod inputs;
+mod ledger;
 mod otlp;
+mod outages;
 mod papertrail;
+mod send_test;
 mod settings;
+mod vendors;

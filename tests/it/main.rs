@@ -13,6 +13,7 @@ mod support;
 
 mod api;
 mod browser_logs;
+mod canary;
 mod cli;
 mod cli_trace;
 mod client_address;
@@ -34,6 +35,7 @@ mod quiet;
 mod sampling;
 mod scheduler_lock;
 mod secrets;
+mod send_test;
 mod settings;
 mod sign_in;
 mod stdout;
