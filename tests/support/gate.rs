@@ -74,17 +74,18 @@ fn connect(mut client: TcpStream, server: SocketAddr, state: &State) {
     let (mut from_server, mut to_client) =
         (server.try_clone().unwrap(), client.try_clone().unwrap());
     thread::spawn(move || {
-        let _ = io::copy(&mut from_server, &mut to_client);
-        let _ = to_client.shutdown(Shutdown::Write);
+        // Only an orderly end is passed on: a reset must not look like one.
+        if io::copy(&mut from_server, &mut to_client).is_ok() {
+            let _ = to_client.shutdown(Shutdown::Write);
+        }
     });
     let mut buffer = vec![0; 64 * 1024];
     // Either side may hang up when it likes.
     while let Ok(count @ 1..) = client.read(&mut buffer) {
         state.heard.lock().unwrap()[connection].extend(&buffer[..count]);
         state.wait_until_open();
-        if server.write_all(&buffer[..count]).is_err() {
-            return;
-        }
+        // A client that is not told of a reset goes on until it gives up.
+        let _ = server.write_all(&buffer[..count]);
     }
     // The server may still have something to say.
     let _ = server.shutdown(Shutdown::Write);

@@ -1,7 +1,7 @@
 //! Debian's rsyslog as a child of the test: a syslog server over TLS or in clear.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use super::{Certificates, Process, eventually, free_port, inherited, script};
+use super::{Certificates, Process, eventually, expect, free_port, inherited, script};
 
 /// A first run may have to fetch it.
 const READY_TIMEOUT: Duration = Duration::from_secs(300);
@@ -102,7 +102,7 @@ impl Rsyslog {
             if let Some(status) = process.status() {
                 panic!("rsyslog ended with {status}: {}", self.said());
             }
-            TcpStream::connect(self.address()).map_err(|error| error.to_string())
+            expect(is_listening(self.port), "it does not listen")
         });
         self.process = Some(process);
     }
@@ -141,7 +141,10 @@ impl Rsyslog {
 
     /// Everything that it has received, oldest first.
     pub(crate) fn records(&self) -> Vec<SyslogRecord> {
-        let text = fs::read_to_string(self.file()).unwrap_or_default();
+        // There is no file before the first record.
+        let bytes = fs::read(self.file()).unwrap_or_default();
+        // What is no record at all may come from anybody.
+        let text = String::from_utf8_lossy(&bytes);
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let parse = |line| serde_json::from_str(line).unwrap_or_else(|it| panic!("{it}: {line}"));
         whole.lines().map(parse).collect()
@@ -162,6 +165,14 @@ impl Rsyslog {
         let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         fs::write(self.file(), &bytes[..end]).unwrap();
     }
+}
+
+/// Whether somebody listens on a port of 127.0.0.1. A connection would tell, too, but rsyslog would
+/// have to complain that it ended within the handshake.
+fn is_listening(port: u16) -> bool {
+    // The address and the state LISTEN, as the kernel writes them.
+    let listener = format!(" 0100007F:{port:04X} 00000000:0000 0A ");
+    fs::read_to_string("/proc/net/tcp").unwrap().contains(&listener)
 }
 
 impl Drop for Rsyslog {
