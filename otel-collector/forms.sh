@@ -125,24 +125,30 @@ take_secret() {
     fi
 }
 
-# Text as one quoted YAML scalar: neither a number nor a reference to anything.
+# Text as it is, in a setting of its own: there the collector takes a text for a text, whatever it
+# would be in YAML, and even quotes for a part of it. Only `$` would begin a reference.
+verbatim() { printf '%s' "${1//$/\$\$}"; }
+
+# Text as one quoted YAML scalar, within a list: neither a number nor a reference to anything.
 quoted() {
     local text=${1//\'/\'\'}
     printf "'%s'" "${text//$/\$\$}"
 }
 
 # `NAME_FILE` stands for NAME. A key of plain characters is read by the collector itself, and again
-# after a SIGHUP; any other text could mean something in YAML, and is read once, here.
+# after a SIGHUP; any other text is read once, here. So is one with a line break at its end, which
+# the collector would take for a part of the key.
 secret() {
     local text told file=$1_FILE
     take_secret "$1"
     [[ -n $text ]] || return 0
     check_secret "$told" "$text"
-    if [[ $told == "$file" && $text =~ ^[A-Za-z0-9_./+=-]+$ && ${!file} =~ ^[A-Za-z0-9_./-]+$ ]]
+    if [[ $told == "$file" && $text =~ ^[A-Za-z0-9_./+=-]+$ && ${!file} =~ ^[A-Za-z0-9_./-]+$ \
+        && $(stat -Lc %s "${!file}") == "${#text}" ]]
     then
         export "$1=\${file:${!file}}"
     else
-        export "$1=$(quoted "$text")"
+        export "$1=$(verbatim "$text")"
     fi
 }
 
