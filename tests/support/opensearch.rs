@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Client, Process, eventually, free_port, inherited, script};
+use super::{Client, Process, SOON, eventually, expect, free_port, inherited, script};
 
 /// A first run has to fetch it.
 const READY_TIMEOUT: Duration = Duration::from_secs(900);
@@ -81,8 +81,17 @@ impl OpenSearch {
     /// How many documents the indices have; 0 when there is no such index.
     pub(crate) fn count(&self, indices: &str) -> usize {
         self.refresh();
-        let answer = self.client.get(&format!("/{indices}/_count")).expect(200).json();
+        let answer = self.ask(&format!("/{indices}/_count"), &json!({}));
         usize::try_from(answer["count"].as_u64().unwrap()).unwrap()
+    }
+
+    /// Asks something. An index that is being made answers 503 for a moment.
+    fn ask(&self, path: &str, body: &Value) -> Value {
+        eventually(SOON, path, || {
+            let answer = self.client.post(path, body);
+            expect(answer.status != 503, &*answer.body)?;
+            Ok(answer.expect(200).json())
+        })
     }
 
     /// What a query finds, as hits with `_index`, `_id` and `_source`; all of them, page by page.
@@ -97,8 +106,7 @@ impl OpenSearch {
             if let Some(after) = after.take() {
                 body["search_after"] = after;
             }
-            let path = format!("/{indices}/_search");
-            let mut answer = self.client.post(&path, &body).expect(200).json();
+            let mut answer = self.ask(&format!("/{indices}/_search"), &body);
             let Value::Array(page) = answer["hits"]["hits"].take() else { panic!("{answer}") };
             let Some(last) = page.last() else { return hits };
             after = Some(last["sort"].clone());

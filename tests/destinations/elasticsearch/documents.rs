@@ -95,9 +95,9 @@ fn a_record_stands_in_the_index_of_its_own_day_under_the_prefix() {
     let output = put_template(&[("BANGUI_ELASTICSEARCH_HOSTS", &server.url()), prefix]);
     assert!(output.status.success(), "{output:?}");
     let collector = collector_to(&server.url(), &[prefix]);
-    // The last and the first moment of a day (UTC), and two others.
+    // The last and the first moments of a day (UTC), and two others.
     let midnight: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
-    let before = midnight - std::time::Duration::from_micros(1);
+    let before = midnight - std::time::Duration::from_micros(10);
     let days = [("now", now()), ("yesterday", days_ago(1)), ("last", before), ("first", midnight)];
     let records: Vec<_> = days.iter().map(|(uid, at)| record_at(*at, uid, &[])).collect();
     send(&collector, "/v1/logs", &logs(&records));
@@ -111,7 +111,8 @@ fn a_record_stands_in_the_index_of_its_own_day_under_the_prefix() {
     }
     assert_eq!(documents["last"]["_index"], "prod.b-1-2026.11.23");
     assert_eq!(documents["first"]["_index"], "prod.b-1-2026.11.24");
-    assert_eq!(documents["last"]["_source"]["@timestamp"], "2026-11-23T23:59:59.999999+00:00");
+    assert_eq!(documents["last"]["_source"]["@timestamp"], "2026-11-23T23:59:59.999990+00:00");
+    assert_eq!(documents["first"]["_source"]["timestamp"], "2026-11-24T00:00:00.000000+00:00");
 }
 
 #[test]
