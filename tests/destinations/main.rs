@@ -12,6 +12,7 @@
 mod support;
 
 mod delivery;
+mod elasticsearch;
 mod inputs;
 mod ledger;
 mod otlp;
