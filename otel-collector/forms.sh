@@ -3,6 +3,8 @@
 # (src/config/forms.rs): one table of cases, tests/fixtures/external_settings.json, holds both.
 
 problems=0
+# Whether the collector is our own; launch.sh decides.
+own=true
 
 problem() { printf '%s: %s\n' "$1" "$2" >&2; problems=$((problems + 1)); }
 is_set() { [[ -n ${!1:-} ]]; }
@@ -125,24 +127,24 @@ take_secret() {
     fi
 }
 
-# Text as one quoted YAML scalar: neither a number nor a reference to anything.
-quoted() {
-    local text=${1//\'/\'\'}
-    printf "'%s'" "${text//$/\$\$}"
-}
+# Text that refers to nothing when the collector expands it.
+literal() { printf %s "${1//$/\$\$}"; }
 
-# `NAME_FILE` stands for NAME. A key of plain characters is read by the collector itself, and again
-# after a SIGHUP; any other text could mean something in YAML, and is read once, here.
+# The same as a quoted YAML scalar, for a list that is made here. A setting of the configuration
+# that is a text is taken as it stands, quotes and all.
+quoted() { printf "'%s'" "$(literal "${1//\'/\'\'}")"; }
+
+# `NAME_FILE` stands for NAME: our collector reads the file itself, and again after a SIGHUP. The
+# stock one cannot read a text that is no YAML, and is given what the file holds now.
 secret() {
     local text told file=$1_FILE
     take_secret "$1"
     [[ -n $text ]] || return 0
     check_secret "$told" "$text"
-    if [[ $told == "$file" && $text =~ ^[A-Za-z0-9_./+=-]+$ && ${!file} =~ ^[A-Za-z0-9_./-]+$ ]]
-    then
-        export "$1=\${file:${!file}}"
+    if [[ $told == "$file" && $own == true && ${!file} =~ ^[A-Za-z0-9_./-]+$ ]]; then
+        export "$1=\${secret:${!file}}"
     else
-        export "$1=$(quoted "$text")"
+        export "$1=$(literal "$text")"
     fi
 }
 

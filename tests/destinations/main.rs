@@ -12,8 +12,13 @@
 mod support;
 
 mod delivery;
+mod elasticsearch;
 mod inputs;
+mod ledger;
 mod otlp;
+mod outages;
+mod papertrail;
 mod send_test;
 mod settings;
 mod status;
+mod vendors;

@@ -97,7 +97,8 @@ func headerField(attributes pcommon.Map, name string, maxLength int) string {
 }
 
 // escape shows what would otherwise act: control characters of both sets, and Unicode's own line
-// ends. No more of a text is looked at than can be sent.
+// ends. They are shown as JSON shows them, so that a text that is JSON stays JSON. No more of a text
+// is looked at than can be sent.
 func escape(text string, maxBytes int) string {
 	var escaped strings.Builder
 	for _, r := range text {
@@ -111,9 +112,7 @@ func escape(text string, maxBytes int) string {
 			escaped.WriteString(`\r`)
 		case r == '\t':
 			escaped.WriteString(`\t`)
-		case r < ' ' || r == 0x7f:
-			fmt.Fprintf(&escaped, `\x%02x`, r)
-		case (r >= 0x80 && r <= 0x9f) || r == '\u2028' || r == '\u2029':
+		case r < ' ' || (r >= 0x7f && r <= 0x9f) || r == '\u2028' || r == '\u2029':
 			fmt.Fprintf(&escaped, `\u%04x`, r)
 		default:
 			escaped.WriteRune(r)

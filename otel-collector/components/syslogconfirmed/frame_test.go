@@ -1,6 +1,7 @@
 package syslogconfirmed
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,7 +84,18 @@ func TestNoTextForgesASecondRecord(t *testing.T) {
 	}
 	assert.True(t, utf8.ValidString(frame))
 	assert.Contains(t, frame,
-		`a\n<14>1 - h evil - - - forged\r\n30 <14>1 - - - - - - x\x00\x1b[2J\x7f\t`)
+		`a\n<14>1 - h evil - - - forged\r\n30 <14>1 - - - - - - x\u0000\u001b[2J\u007f\t`)
+}
+
+func TestJSONStaysJSON(t *testing.T) {
+	// A JSON string may hold these as they are.
+	text := "\x7f\u0085\u2028\u2029"
+	frame := string(appendFrame(nil, recordOf(`{"a":"`+text+`"}`, nil), 8000))
+	_, message, found := strings.Cut(frame, " - - - - - - ")
+	require.True(t, found, frame)
+	var decoded map[string]string
+	require.NoError(t, json.Unmarshal([]byte(message), &decoded))
+	assert.Equal(t, map[string]string{"a": text}, decoded)
 }
 
 func TestALongTextIsCutOnACharacterWithAMark(t *testing.T) {
