@@ -1,6 +1,6 @@
+#!/usr/bin/env bash
 # What the value of a setting may look like; sourced by launch.sh. The same rules as BanGUI's own
 # (src/config/forms.rs): one table of cases, tests/fixtures/external_settings.json, holds both.
-# shellcheck shell=bash
 
 problems=0
 
@@ -125,30 +125,24 @@ take_secret() {
     fi
 }
 
-# Text as it is, in a setting of its own: there the collector takes a text for a text, whatever it
-# would be in YAML, and even quotes for a part of it. Only `$` would begin a reference.
-verbatim() { printf '%s' "${1//$/\$\$}"; }
+# Text that refers to nothing when the collector expands it.
+literal() { printf %s "${1//$/\$\$}"; }
 
-# Text as one quoted YAML scalar, within a list: neither a number nor a reference to anything.
-quoted() {
-    local text=${1//\'/\'\'}
-    printf "'%s'" "${text//$/\$\$}"
-}
+# The same as a quoted YAML scalar, for a list that is made here. A setting of the configuration
+# that is a text is taken as it stands, quotes and all.
+quoted() { printf "'%s'" "$(literal "${1//\'/\'\'}")"; }
 
-# `NAME_FILE` stands for NAME. A key of plain characters is read by the collector itself, and again
-# after a SIGHUP; any other text is read once, here. So is one with a line break at its end, which
-# the collector would take for a part of the key.
+# `NAME_FILE` stands for NAME: our collector reads the file itself, and again after a SIGHUP. The
+# stock one cannot read a text that is no YAML, and is given what the file holds now.
 secret() {
     local text told file=$1_FILE
     take_secret "$1"
     [[ -n $text ]] || return 0
     check_secret "$told" "$text"
-    if [[ $told == "$file" && $text =~ ^[A-Za-z0-9_./+=-]+$ && ${!file} =~ ^[A-Za-z0-9_./-]+$ \
-        && $(stat -Lc %s "${!file}") == "${#text}" ]]
-    then
-        export "$1=\${file:${!file}}"
+    if [[ $told == "$file" && $own == true && ${!file} =~ ^[A-Za-z0-9_./-]+$ ]]; then
+        export "$1=\${secret:${!file}}"
     else
-        export "$1=$(verbatim "$text")"
+        export "$1=$(literal "$text")"
     fi
 }
 

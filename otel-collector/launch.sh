@@ -155,6 +155,7 @@ chosen_providers() {
     boolean BANGUI_EXTERNAL_LOGGING_ENABLED
     match BANGUI_EXTERNAL_LOGGING_DELIVERY 'durable|bounded' "must be durable or bounded"
     number BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE 1 100000
+    number BANGUI_EXTERNAL_LOGGING_GIVE_UP_HOURS 1 720
     # Without a provider and without an endpoint, BanGUI sends to this collector and no further.
     local list=${BANGUI_EXTERNAL_LOGGING_PROVIDER:-} name
     if [[ -z $list ]]; then
@@ -201,7 +202,8 @@ main() {
         [[ " $chosen " != *" $name "* ]] || by="BANGUI_EXTERNAL_LOGGING_PROVIDER=$name"
         "$name" "$by"
     done
-    match BANGUI_FAIL2BAN_LOG '/[A-Za-z0-9._/-]+' "must be an absolute path"
+    match BANGUI_FAIL2BAN_LOG '/[A-Za-z0-9._/-]{1,511}' \
+        "must be an absolute path of 2 to 512 letters, digits and . _ / -"
     boolean BANGUI_HOST_METRICS_ENABLED
     number BANGUI_TRACES_KEPT_PERCENT 0 100
     number BANGUI_TRACES_SLOW_MS 1 3600000

@@ -358,11 +358,15 @@ start_bangui() {
   local binary=${RUN_BINARY:-${CARGO_TARGET_DIR:-target}/debug/bangui}
   exec {out}> >(exec setsid tee --output-error=warn-nopipe "$run_dir/bangui.log" 9>&-)
   tee_pid=$!
+  # BanGUI starts before the collector and must know where that will tell of itself.
+  taken=()
+  take_free_ports telemetry_port
   BANGUI_LISTEN=127.0.0.1:$RUN_PORT \
     BANGUI_DATA_DIR=$run_dir \
     BANGUI_FAIL2BAN_SOCKET=$run_dir/fail2ban.sock \
     BANGUI_ADMIN_PASSWORD_FILE=$password_file \
     BANGUI_METRICS_UPSTREAM_URL=http://127.0.0.1:$RUN_EXPOSITION_PORT/metrics \
+    BANGUI_COLLECTOR_METRICS_URL=http://127.0.0.1:$telemetry_port/metrics \
     BANGUI_JAEGER_QUERY_URL=http://127.0.0.1:$RUN_JAEGER_PORT \
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$RUN_OTLP_GRPC_PORT \
     OTEL_EXPORTER_OTLP_PROTOCOL=grpc \
@@ -394,8 +398,8 @@ bangui_has_ended() {
 
 # Starts what shows BanGUI's telemetry; each of them builds or fetches what it lacks first.
 start_backends() {
-  taken=()
-  take_free_ports health_port telemetry_port jaeger_otlp_port jaeger_grpc_port jaeger_health_port \
+  taken=("$telemetry_port")
+  take_free_ports health_port jaeger_otlp_port jaeger_grpc_port jaeger_health_port \
     jaeger_telemetry_port
   COLLECTOR_DIR=$run_dir/collector OTLP_GRPC_PORT=$RUN_OTLP_GRPC_PORT \
     OTLP_HTTP_PORT=$RUN_OTLP_HTTP_PORT EXPOSITION_PORT=$RUN_EXPOSITION_PORT \

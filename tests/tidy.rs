@@ -24,15 +24,15 @@ const PURPOSE_CHARS_MIN: usize = 20;
 /// What each top-level module of the crate may name of the others. Dependencies go one way: main →
 /// app → http → grpc → edge → auth, jails, settings → audit, history, lock → fail2ban, fetch, store
 /// → domain. The doors `http` and `grpc` see use cases, never the store or fail2ban behind them.
-const MAY_NAME: [(&str, &str); 21] = [
+const MAY_NAME: [(&str, &str); 22] = [
     ("lib", ""),
     ("proto", ""),
     ("main", "app cli config"),
     ("cli", "config proto telemetry"),
     (
         "app",
-        "audit auth config domain edge fail2ban fetch history http jails lock scheduler settings \
-         store telemetry",
+        "audit auth collector config domain edge fail2ban fetch history http jails lock scheduler \
+         settings store telemetry",
     ),
     ("http", "auth config domain edge fetch grpc history jails settings telemetry"),
     ("grpc", "auth config domain edge history jails proto telemetry"),
@@ -45,6 +45,7 @@ const MAY_NAME: [(&str, &str); 21] = [
     ("lock", "store telemetry"),
     ("auth", "audit config domain store telemetry"),
     ("fail2ban", "domain telemetry"),
+    ("collector", "fetch"),
     ("fetch", "telemetry"),
     ("store", "domain telemetry"),
     ("domain", ""),

@@ -86,7 +86,7 @@ func TestCloudWatchTakesWhatTheSDKSends(t *testing.T) {
 	client := own.awsClient(testKeyID, testKey)
 	createForTest(t, client)
 	now := time.Now()
-	structured := `{"body":"b","attributes":{"log.record.uid":"u5"}}`
+	structured := `{"body":"b","attributes":{"uid":"u5"}}`
 	done, err := put(client, []string{structured, "plain"}, now)
 	must(t, err)
 	if done.NextSequenceToken == nil {

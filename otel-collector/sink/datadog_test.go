@@ -49,7 +49,7 @@ func TestDatadogLogsInEveryEncoding(t *testing.T) {
 func TestDatadogLogAsItIsShown(t *testing.T) {
 	own := start(t)
 	body := `[{"message":
-		"{\"event\":\"ban\",\"message\":\"banned\",\"log.record.uid\":\"u7\",\"n\":9007199254740993}",
+		"{\"event\":\"ban\",\"message\":\"banned\",\"uid\":\"u7\",\"n\":9007199254740993}",
 		"ddsource":"otel","ddtags":"component:auth,env:test","hostname":"h","service":"bangui",
 		"status":"warn","otel.severity_number":"13","@timestamp":"2020-01-02T03:04:05.678Z"}]`
 	own.post(202, "/api/v2/logs", []byte(body))

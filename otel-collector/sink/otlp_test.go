@@ -27,7 +27,7 @@ func logsForTest() plogotlp.ExportRequest {
 	log.SetEventName("ban.created")
 	log.Body().SetStr("banned")
 	log.SetTraceID(pcommon.TraceID{1, 2})
-	log.Attributes().PutStr("log.record.uid", "u9")
+	log.Attributes().PutStr("uid", "u9")
 	return plogotlp.NewExportRequestFromLogs(logs)
 }
 

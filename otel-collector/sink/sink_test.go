@@ -161,7 +161,7 @@ func eventually(t *testing.T, what string, probe func() bool) {
 	t.Fatalf("waited too long for %s", what)
 }
 
-const oneLog = `[{"message":"m","log.record.uid":"u1"}]`
+const oneLog = `[{"message":"m","uid":"u1"}]`
 
 func TestControlPortTellsPagesAndForgets(t *testing.T) {
 	own := start(t)
@@ -218,18 +218,18 @@ func TestFullStoreRefusesWholeBatches(t *testing.T) {
 }
 
 func TestUIDIsFoundWhereverItStands(t *testing.T) {
-	uid := map[string]any{"log.record.uid": "u"}
+	uid := map[string]any{"uid": "u"}
 	forms := []any{
 		uid,
 		map[string]any{"attributes": uid},
 		map[string]any{"log": map[string]any{"record": map[string]any{"uid": "u"}}},
-		map[string]any{"message": `{"a":1,"log.record.uid":"u"}`},
+		map[string]any{"message": `{"a":1,"uid":"u"}`},
 		map[string]any{"event": map[string]any{"list": []any{1, uid}}},
 	}
 	for _, form := range forms {
 		equal(t, jsonText(t, form), findUID(form, 0), "u")
 	}
-	equal(t, "none", findUID(map[string]any{"message": `{"log.record.uid":`, "uid": "x"}, 0), "")
+	equal(t, "none", findUID(map[string]any{"message": `{"uid":`, "other": "x"}, 0), "")
 }
 
 func TestSecretsAreNotShown(t *testing.T) {

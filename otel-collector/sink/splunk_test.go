@@ -6,7 +6,7 @@ import (
 
 // Three events in the form of the collector's exporter: a log, a metric and a span.
 const hecEvents = `{"time":1700000000.123,"host":"h","source":"otel","sourcetype":"bangui",` +
-	`"index":"main","event":"banned","fields":{"log.record.uid":"u3","otel.log.name":"n"}}` +
+	`"index":"main","event":"banned","fields":{"uid":"u3","otel.log.name":"n"}}` +
 	`{"time":1700000000,"host":"h","event":"metric","fields":{"metric_name:bans":4}}` + "\n" +
 	`{"host":"h","event":{"trace_id":"01","span_id":"02","name":"n","start_time":1}}`
 

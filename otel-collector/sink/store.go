@@ -81,7 +81,7 @@ type store struct {
 type counts struct {
 	Records  map[string]map[kind]int   `json:"records"`
 	Requests map[string]map[string]int `json:"requests"`
-	// WithoutUID counts the log records in which no `log.record.uid` was found.
+	// WithoutUID counts the log records in which no `uid` was found.
 	WithoutUID int            `json:"logs_without_uid"`
 	UIDs       map[string]int `json:"uids,omitempty"`
 }

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// uidName is the attribute by which a test tells records apart.
-const uidName = "log.record.uid"
+// uidName is the attribute by which a test tells records apart: `log.record.uid`, under the key
+// that it has in BanGUI's lines.
+const uidName = "uid"
 
 // maxUIDDepth bounds the search; vendors nest a few levels.
 const maxUIDDepth = 8
@@ -41,13 +42,6 @@ func findUID(value any, depth int) string {
 func findUIDInMap(value map[string]any, depth int) string {
 	if uid, ok := value[uidName].(string); ok {
 		return uid
-	}
-	if log, ok := value["log"].(map[string]any); ok {
-		if record, ok := log["record"].(map[string]any); ok {
-			if uid, ok := record["uid"].(string); ok {
-				return uid
-			}
-		}
 	}
 	for _, one := range value {
 		if uid := findUID(one, depth+1); uid != "" {

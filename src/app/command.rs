@@ -8,6 +8,7 @@ usage: bangui [COMMAND]
 
   serve                 serve (the default)
   config                print the effective settings, secrets masked; check all of them
+  config --send-test    send a log record as the service does, and tell how far it gets
   healthcheck           ask the running service whether it serves
   admin setup-code      print the code with which the first account is made
   admin reset-password  give the account a new password, read from standard input
@@ -34,6 +35,8 @@ pub enum Command {
     Serve,
     /// Print and check the settings.
     Config,
+    /// Send a test record.
+    SendTest,
     /// Ask the running service.
     Healthcheck,
     /// Print the set-up code.
@@ -61,6 +64,7 @@ impl Command {
         match words.as_slice() {
             [] | ["serve"] => Ok(Self::Serve),
             ["config"] => Ok(Self::Config),
+            ["config", "--send-test"] => Ok(Self::SendTest),
             ["healthcheck"] => Ok(Self::Healthcheck),
             ["admin", "setup-code"] => Ok(Self::SetupCode),
             ["admin", "reset-password"] => Ok(Self::ResetPassword),
@@ -87,6 +91,7 @@ mod tests {
     #[test]
     fn words_are_commands_and_anything_else_is_told_the_usage() {
         assert_eq!(parse(""), Ok(Command::Serve));
+        assert_eq!(parse("config --send-test"), Ok(Command::SendTest));
         assert_eq!(parse("sanitize --json"), Ok(Command::Sanitize { is_json: true }));
         let destination = || Some("otlp".to_owned());
         let list = DeadLetters::List { destination: destination(), is_json: true };

@@ -4,6 +4,7 @@ mod command;
 mod dead_letters;
 mod healthcheck;
 mod sanitize;
+mod send_test;
 mod serve;
 
 use std::io::{BufRead as _, IsTerminal as _};
@@ -34,6 +35,7 @@ pub fn run(command: &Command, settings: Settings) -> ExitCode {
     match command {
         Command::Serve => serve::run(settings),
         Command::Config => print(settings.to_string().trim_end()),
+        Command::SendTest => send_test::run(&settings),
         Command::Healthcheck => healthcheck::run(&settings),
         Command::SetupCode => setup_code(&settings),
         Command::ResetPassword => reset_password(&settings),

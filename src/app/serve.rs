@@ -64,6 +64,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let started = Instant::now();
     let stop = CancellationToken::new();
     let listen = settings.listen;
+    let has_destinations = settings.external.is_enabled && settings.export.logs.is_some();
     let client = Client::spawn(&settings.fail2ban_socket, Limits::default());
     let parts = assemble(settings, instance_id, client.clone(), stop.clone())
         .instrument(span::root(tracing::info_span!("startup")))
@@ -78,6 +79,10 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let journal = tokio::spawn(history.clone().write_journal(stop_tellers.clone()));
     let outbox = tokio::spawn(scheduler::tell_audit_always(audit, stop_tellers.clone()));
     let watch = tokio::spawn(scheduler::watch_always(client, history, stop.clone()));
+    if has_destinations {
+        // Nothing is lost with the last of them, so nobody waits for it.
+        tokio::spawn(scheduler::send_canaries_always(stop.clone()));
+    }
     let lock = services.lock.clone();
     let tasks = tokio::spawn(scheduler::run_tasks(lock, tasks, stop.clone()));
     http::serve(server, stop).await;

@@ -3,8 +3,8 @@
 //! The service itself needs few of them. It checks them all, because `bangui config` and the start
 //! of the service are where an operator looks for what is wrong.
 
-use super::Environment;
 use super::providers::{PROVIDERS, Provider, Setting};
+use super::{Environment, collector};
 
 const ENABLED: &str = "BANGUI_EXTERNAL_LOGGING_ENABLED";
 const PROVIDER: &str = "BANGUI_EXTERNAL_LOGGING_PROVIDER";
@@ -39,7 +39,8 @@ pub struct External {
     pub(super) providers: Vec<&'static Provider>,
     pub(super) delivery: Delivery,
     metrics_provider: MetricsProvider,
-    /// The providers' settings by name, with defaults and without secrets, for people to read.
+    /// The collector's and the providers' settings by name, with defaults and without secrets, for
+    /// people to read.
     pub(super) values: Vec<(String, Shown)>,
 }
 
@@ -64,7 +65,7 @@ impl External {
             providers: providers(env),
             delivery: env.choice(DELIVERY, Delivery::Durable, &choices),
             metrics_provider: env.choice(METRICS_PROVIDER, MetricsProvider::Prometheus, &metrics),
-            values: vec![],
+            values: collector::read(env),
         };
         for provider in &PROVIDERS {
             let is_used = external.is_used(provider);

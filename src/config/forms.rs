@@ -21,6 +21,7 @@ const URLS_MAX: usize = 32;
 const HEADERS_MAX: usize = 32;
 const HOST_MAX_BYTES: usize = 253;
 const LABEL_MAX_BYTES: usize = 63;
+const PATH_MAX_BYTES: usize = 512;
 
 fn must(holds: bool, reason: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(reason.to_owned()) }
@@ -45,6 +46,22 @@ pub(super) fn number<const MAX: u32>(text: &str) -> Result<(), String> {
     let is_plain = consists(text, 10, |byte| byte.is_ascii_digit()) && !text.starts_with('0');
     let is_in_range = text.parse::<u32>().is_ok_and(|number| number <= MAX);
     must(is_plain && is_in_range, &format!("must be a whole number from 1 to {MAX}"))
+}
+
+/// A share in percent.
+pub(super) fn percent(text: &str) -> Result<(), String> {
+    let is_percent = text == "0" || number::<100>(text).is_ok();
+    must(is_percent, "must be a whole number from 0 to 100")
+}
+
+/// An absolute path that can stand in YAML as it is.
+pub(super) fn plain_path(text: &str) -> Result<(), String> {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte);
+    let is_path = consists(text, PATH_MAX_BYTES, is_allowed) && text.starts_with('/');
+    must(
+        is_path && text.len() > 1,
+        "must be an absolute path of 2 to 512 letters, digits, . _ / and -",
+    )
 }
 
 /// A number that is a name.
@@ -381,6 +398,7 @@ mod tests {
             &["1", "10"],
             &["0", "11", "-1", "+1", "01", "1.0", "", "1 ", "٣"],
         );
+        assert_form(percent, &["0", "1", "100"], &["101", "00", "-1", "0.5", "1%", "", " 1"]);
         assert_form(digits, &["0123"], &["", "12a", "123456789012345678901"]);
     }
 
@@ -401,6 +419,15 @@ mod tests {
         );
         assert_form(program_name, &["a/b[1]"], &[&"a".repeat(49)]);
         assert_form(user, &["a@b"], &["a:b"]);
+    }
+
+    #[test]
+    fn a_path_is_absolute_and_plain() {
+        let longest = format!("/{}", "a".repeat(PATH_MAX_BYTES - 1));
+        let right = ["/var/log/fail2ban.log", "/a", "//a", &longest];
+        let longer = format!("{longest}a");
+        let wrong = ["", "/", "fail2ban.log", "./a", "/a b", "/a*", "/${env:HOME}", "/é", &longer];
+        assert_form(plain_path, &right, &wrong);
     }
 
     #[test]

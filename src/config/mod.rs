@@ -4,6 +4,7 @@
 //! and one line for each problem.
 
 mod client;
+mod collector;
 mod destinations;
 mod environment;
 mod export;
@@ -13,6 +14,7 @@ mod names;
 mod print;
 mod providers;
 mod proxies;
+mod queries;
 mod quiet;
 
 use std::net::SocketAddr;
@@ -119,6 +121,8 @@ pub struct Settings {
     pub external: External,
     /// Where the collector keeps its state, for commands on this host.
     pub collector_dir: PathBuf,
+    /// What the collector tells of itself.
+    pub collector_metrics_url: String,
     /// What `GET /metrics` passes through.
     pub metrics_upstream_url: String,
     /// Jaeger's query API, for the trace view.
@@ -132,6 +136,7 @@ pub struct Settings {
 const DEFAULT_FAIL2BAN_SOCKET: &str = "/var/run/fail2ban/fail2ban.sock";
 /// Where `make run` has it.
 const DEFAULT_COLLECTOR_DIR: &str = ".run/collector";
+const DEFAULT_COLLECTOR_METRICS: &str = "http://127.0.0.1:8888/metrics";
 const DEFAULT_METRICS_UPSTREAM: &str = "http://127.0.0.1:8889/metrics";
 /// Shorter passwords fall to a patient guesser despite the sign-in limits.
 pub const PASSWORD_MIN_LENGTH: usize = 8;
@@ -184,6 +189,8 @@ impl Settings {
             export: Export::read(&mut env),
             external,
             collector_dir: env.parse("BANGUI_COLLECTOR_DIR", DEFAULT_COLLECTOR_DIR.into()),
+            collector_metrics_url: neighbour_url(&mut env, "BANGUI_COLLECTOR_METRICS_URL")
+                .unwrap_or_else(|| DEFAULT_COLLECTOR_METRICS.into()),
             metrics_upstream_url: neighbour_url(&mut env, "BANGUI_METRICS_UPSTREAM_URL")
                 .unwrap_or_else(|| DEFAULT_METRICS_UPSTREAM.into()),
             jaeger_query_url: neighbour_url(&mut env, "BANGUI_JAEGER_QUERY_URL"),

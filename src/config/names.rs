@@ -1,12 +1,12 @@
 //! The names of all variables that begin with `BANGUI_`.
 
-use super::Environment;
 use super::providers::PROVIDERS;
+use super::{Environment, collector};
 
 const PREFIX: &str = "BANGUI_";
 
-/// Those that belong to no provider.
-const OWN: [&str; 30] = [
+/// Those that belong neither to a provider nor to the collector.
+const OWN: [&str; 31] = [
     "BANGUI_ADDRESS",
     "BANGUI_LISTEN",
     "BANGUI_PUBLIC_URL",
@@ -32,6 +32,7 @@ const OWN: [&str; 30] = [
     "BANGUI_EXTERNAL_LOGGING_DELIVERY",
     "BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE",
     "BANGUI_COLLECTOR_DIR",
+    "BANGUI_COLLECTOR_METRICS_URL",
     "BANGUI_METRICS_ENABLED",
     "BANGUI_METRICS_PROVIDER",
     "BANGUI_METRICS_UPSTREAM_URL",
@@ -39,16 +40,18 @@ const OWN: [&str; 30] = [
     "BANGUI_JAEGER_UI_URL",
 ];
 
-/// All variables of the providers, AWS's too.
-fn of_providers() -> impl Iterator<Item = String> {
-    PROVIDERS
+/// All variables of the collector and of the providers, AWS's too.
+fn of_collector() -> impl Iterator<Item = String> {
+    let own = collector::SETTINGS.iter().map(|setting| setting.name.to_owned());
+    let providers = PROVIDERS
         .iter()
-        .flat_map(|provider| provider.settings().flat_map(|setting| provider.sources(setting)))
+        .flat_map(|provider| provider.settings().flat_map(|setting| provider.sources(setting)));
+    own.chain(providers)
 }
 
 /// The names that are set and mean nothing to us.
 pub(super) fn unknown(env: &Environment) -> Vec<String> {
-    let is_known = |name: &&str| OWN.contains(name) || of_providers().any(|known| known == *name);
+    let is_known = |name: &&str| OWN.contains(name) || of_collector().any(|known| known == *name);
     env.names_with_prefix(PREFIX).filter(|name| !is_known(name)).map(str::to_owned).collect()
 }
 
@@ -57,6 +60,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::config::providers::Provider;
 
     /// Read by the scripts of the repository only.
     const OF_SCRIPTS: [&str; 1] = ["BANGUI_BUILD_CACHE"];
@@ -69,7 +73,7 @@ mod tests {
     /// All variables, but for the files of secrets, which follow from these.
     fn documented() -> BTreeSet<String> {
         let own = OWN.iter().map(|name| (*name).to_owned());
-        let all: BTreeSet<String> = own.chain(of_providers()).collect();
+        let all: BTreeSet<String> = own.chain(of_collector()).collect();
         let is_secret_file =
             |name: &String| name.strip_suffix("_FILE").is_some_and(|secret| all.contains(secret));
         all.iter().filter(|name| !is_secret_file(name)).cloned().collect()
@@ -93,7 +97,7 @@ mod tests {
     fn the_document_says_which_are_secrets() {
         let text = file("docs/CONFIGURATION.md");
         let all: BTreeSet<String> =
-            OWN.iter().map(|name| (*name).to_owned()).chain(of_providers()).collect();
+            OWN.iter().map(|name| (*name).to_owned()).chain(of_collector()).collect();
         for name in documented() {
             let is_secret = all.contains(&format!("{name}_FILE"));
             let row = text.lines().find(|line| line.starts_with(&format!("| `{name}`")));
@@ -106,14 +110,17 @@ mod tests {
     #[test]
     fn the_document_has_the_defaults_and_they_are_accepted() {
         let text = file("docs/CONFIGURATION.md");
-        for provider in &PROVIDERS {
-            for setting in provider.settings().filter(|setting| !setting.default.is_empty()) {
-                let name = provider.name(setting);
-                let mut rows = text.lines().filter(|line| line.contains(&format!("`{name}`")));
-                let cell = rows.next().and_then(|row| row.split('|').nth(2)).unwrap_or_default();
-                assert_eq!(cell.trim().trim_matches('`'), setting.default, "{name}");
-                assert_eq!((setting.form)(setting.default), Ok(()), "{name}");
-            }
+        let of_provider = |provider: &'static Provider| {
+            let settings = provider.settings();
+            settings.map(|it| (provider.name(it), it.default, it.form)).collect::<Vec<_>>()
+        };
+        let own = collector::SETTINGS.iter().map(|it| (it.name.to_owned(), it.default, it.form));
+        let all = own.chain(PROVIDERS.iter().flat_map(of_provider));
+        for (name, default, form) in all.filter(|(_, default, _)| !default.is_empty()) {
+            let mut rows = text.lines().filter(|line| line.contains(&format!("`{name}`")));
+            let cell = rows.next().and_then(|row| row.split('|').nth(2)).unwrap_or_default();
+            assert_eq!(cell.trim().trim_matches('`'), default, "{name}");
+            assert_eq!(form(default), Ok(()), "{name}");
         }
     }
 

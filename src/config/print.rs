@@ -33,6 +33,7 @@ impl Display for Settings {
             ("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", self.log.suppress_third_party.to_string()),
             ("BANGUI_LOG_CLIENT_IP", self.log_client_ip.as_str().to_owned()),
             ("BANGUI_QUIET_ENDPOINTS", self.quiet_endpoints.to_string()),
+            ("BANGUI_COLLECTOR_METRICS_URL", self.collector_metrics_url.clone()),
             ("BANGUI_METRICS_UPSTREAM_URL", self.metrics_upstream_url.clone()),
             ("BANGUI_JAEGER_QUERY_URL", self.jaeger_query_url.clone().unwrap_or_else(unset)),
             ("BANGUI_JAEGER_UI_URL", self.jaeger_ui_url.clone().unwrap_or_else(unset)),

@@ -1,9 +1,11 @@
-//! Work that nobody asked for: watching fail2ban, telling what the audit log holds, and the
-//! scheduled tasks.
+//! Work that nobody asked for: watching fail2ban, telling what the audit log holds, sending canary
+//! records, and the scheduled tasks.
 //!
-//! Each instance watches its own fail2ban and tells what it finds in the audit log. Scheduled
-//! tasks work on what all instances share, so one instance runs them: the one with the lock.
+//! Each instance watches its own fail2ban, tells what it finds in the audit log and sends canaries
+//! on its own way to the collector. Scheduled tasks work on what all instances share, so one
+//! instance runs them: the one with the lock.
 
+mod canary;
 mod task;
 mod watch;
 
@@ -34,6 +36,11 @@ pub async fn watch_always(client: Client, history: History, stop: CancellationTo
 /// Tells the rows of the audit log until it is told to stop.
 pub async fn tell_audit_always(audit: Audit, stop: CancellationToken) {
     always("outbox", || audit.clone().empty_outbox(stop.clone())).await;
+}
+
+/// Sends a record a minute to all destinations until it is told to stop.
+pub async fn send_canaries_always(stop: CancellationToken) {
+    always("canary", || canary::run(stop.clone())).await;
 }
 
 /// Keeps the scheduler's lock, and runs the tasks while it is held. When it is told to stop, the

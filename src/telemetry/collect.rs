@@ -96,7 +96,8 @@ impl Collect {
         draft.clear();
         event.record(draft);
         let severity = severity(metadata.level(), draft.is_critical);
-        if severity != Severity::Critical && level::current() == LogLevel::Critical {
+        let is_hidden = severity != Severity::Critical && level::current() == LogLevel::Critical;
+        if is_hidden && !level::is_always_shown(metadata) {
             return;
         }
         let site = self.site(metadata);

@@ -4,8 +4,8 @@
 //! mark: hyper, h2 and tonic do not pass that mark on, and without it every export would log
 //! itself and so feed the next one.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use opentelemetry::trace::Status;
@@ -48,6 +48,10 @@ impl Signal {
 /// that has nothing to send cannot say so itself.
 const FAILURE_FADES_AFTER_SECONDS: u64 = 60;
 
+/// More of an error's text helps nobody.
+const ERROR_MAX_CHARS: usize = 500;
+
+static LAST_LOG_ERROR: Mutex<Option<String>> = Mutex::new(None);
 static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// When each signal last failed, in seconds of this process counted from one; zero is never.
 static FAILED_AT: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
@@ -62,11 +66,28 @@ pub fn is_healthy() -> Option<bool> {
     (is_failing || HAS_SUCCEEDED.load(Ordering::Relaxed)).then_some(!is_failing)
 }
 
+/// Why the last attempt to send log records failed, unless one has succeeded since; as the log
+/// would tell it.
+pub fn last_log_export_error() -> Option<String> {
+    LAST_LOG_ERROR.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+fn note_log_error(result: &OTelSdkResult) {
+    let error = result.as_ref().err().map(|error| {
+        let text = sanitize::sanitize_for_logging(&error.to_string()).into_owned();
+        text.chars().take(ERROR_MAX_CHARS).collect()
+    });
+    *LAST_LOG_ERROR.lock().unwrap_or_else(PoisonError::into_inner) = error;
+}
+
 /// Notes how an export ended. Only the first failure and the recovery are told: a collector that
 /// is away must not fill the log.
 pub(super) fn note(signal: Signal, result: &OTelSdkResult) {
     let now_seconds = STARTED.elapsed().as_secs() + 1;
     let failed_at = &FAILED_AT[signal as usize];
+    if matches!(signal, Signal::Logs) {
+        note_log_error(result);
+    }
     match result {
         Ok(()) => {
             HAS_SUCCEEDED.store(true, Ordering::Relaxed);

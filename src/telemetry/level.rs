@@ -23,6 +23,9 @@ const OVERRIDES: [(&str, LogLevel); 2] = [
     ("opentelemetry", LogLevel::Warning),
 ];
 
+/// Events of ours that are shown whatever the level is: their absence is an alarm.
+const ALWAYS_SHOWN: [&str; 1] = ["telemetry_canary"];
+
 /// Target of the lines that come through the `log` crate; which library speaks is told apart
 /// before an event is made.
 pub(super) const LOG_CRATE_TARGET: &str = "log";
@@ -75,6 +78,11 @@ pub(super) fn is_ours(target: &str) -> bool {
     target.strip_prefix("bangui").is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
+/// Whether a line is shown whatever the level is.
+pub(super) fn is_always_shown(metadata: &Metadata<'_>) -> bool {
+    ALWAYS_SHOWN.contains(&metadata.name()) && is_ours(metadata.target())
+}
+
 /// Whether a line is shown.
 pub(super) fn is_shown(target: &str, level: Level) -> bool {
     let least = max_level(current());
@@ -97,7 +105,8 @@ impl Shown {
             return is_ours(metadata.target());
         }
         let target = metadata.target();
-        target == LOG_CRATE_TARGET
+        is_always_shown(metadata)
+            || target == LOG_CRATE_TARGET
             || (is_shown(target, *metadata.level()) && !is_repeated_by_us(metadata))
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::delivery::metric;
 use crate::support::{
     Bangui, Collector, OtlpReceiver, SOON, assert_same, eventually, expect, heavy, is_stdout_only,
     throughout,
@@ -63,6 +64,29 @@ fn every_line_arrives_as_it_stood_on_stdout() {
     eventually(SOON, "traces, which go there, too", || {
         expect(!receiver.spans().is_empty(), "no span")
     });
+}
+
+/// The names are those of the alerts on silence and delay (deploy/prometheus/rules/collector.yml).
+#[test]
+fn a_canary_shows_how_late_a_destination_acknowledges() {
+    let _turn = heavy();
+    let receiver = OtlpReceiver::start();
+    let collector = collector_to(&receiver, &[]);
+    let _bangui = Bangui::builder()
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
+        .env("BANGUI_EXTERNAL_LOGGING_ENABLED", "true")
+        .start();
+    receiver.wait_for_line("a canary", |line| line["event"] == "telemetry_canary");
+    let value = |name: &str| {
+        metric(&collector, &format!("{name}{{destination=\"otlp\""), "signal=\"logs\"")
+    };
+    eventually(SOON, "a delay", || {
+        let count = value("bangui_collector_delivery_delay_seconds_count");
+        expect(count >= Some(1.0), format!("{count:?}"))
+    });
+    let quick = metric(&collector, "bangui_collector_delivery_delay_seconds_bucket", "le=\"60\"");
+    assert!(quick >= Some(1.0), "{quick:?} within a minute");
+    assert_eq!(value("bangui_collector_held_batches"), Some(0.0));
 }
 
 #[test]

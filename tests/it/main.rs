@@ -7,12 +7,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 // The tests of the destinations use the rest of it.
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../support/mod.rs"]
 mod support;
 
 mod api;
 mod browser_logs;
+mod canary;
 mod cli;
 mod cli_trace;
 mod client_address;
@@ -34,6 +35,7 @@ mod quiet;
 mod sampling;
 mod scheduler_lock;
 mod secrets;
+mod send_test;
 mod settings;
 mod sign_in;
 mod stdout;

@@ -18,8 +18,10 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1800);
 /// quotes are escaped.
 const BATCH_START: &str = "{\"resourceLogs\":";
 
-/// The ports that a test seldom asks for. One destination at a time has a hop of its own.
-const PORTS: [&str; 10] = [
+/// Its ports, by the variables of the script; each destination has a hop of its own.
+const PORTS: [&str; 12] = [
+    "OTLP_GRPC_PORT",
+    "HEALTH_PORT",
     "OTLP_HTTP_PORT",
     "EXPOSITION_PORT",
     "TELEMETRY_PORT",
@@ -36,8 +38,6 @@ const PORTS: [&str; 10] = [
 /// it sends traces to, so those only fill its queue.
 pub(crate) struct Collector {
     folder: TempDir,
-    grpc_port: u16,
-    health_port: u16,
     /// The variables of the script that are ports.
     ports: Vec<(&'static str, u16)>,
     /// What chooses its destinations.
@@ -52,13 +52,17 @@ impl Collector {
 
     /// With these variables beside, which choose where it sends what.
     pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
-        let mut ports: Vec<_> = PORTS.map(|name| (name, free_port())).into();
-        let (grpc_port, health_port) = (free_port(), free_port());
-        ports.extend([("OTLP_GRPC_PORT", grpc_port), ("HEALTH_PORT", health_port)]);
+        let mut ports: Vec<(&'static str, u16)> = Vec::new();
+        for name in PORTS {
+            // Nobody listens yet on those that were chosen before.
+            let is_new = |port: &u16| ports.iter().all(|(_, taken)| taken != port);
+            let port = std::iter::repeat_with(free_port).find(is_new).unwrap();
+            ports.push((name, port));
+        }
         let folder = tempfile::tempdir().unwrap();
         let settings = settings.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         let settings = settings.collect();
-        let mut own = Self { folder, grpc_port, health_port, ports, settings, process: None };
+        let mut own = Self { folder, ports, settings, process: None };
         own.run();
         own
     }
@@ -77,7 +81,7 @@ impl Collector {
         command.env("JAEGER_OTLP_ENDPOINT", format!("127.0.0.1:{}", free_port()));
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let mut process = Process::spawn("serve-collector.sh", &mut command);
-        let health = Client::new(format!("http://127.0.0.1:{}", self.health_port));
+        let health = Client::new(format!("http://127.0.0.1:{}", self.port("HEALTH_PORT")));
         eventually(READY_TIMEOUT, "the collector", || {
             if let Some(status) = process.status() {
                 panic!("the collector ended with {status}: {}", self.said());
@@ -98,6 +102,11 @@ impl Collector {
         assert!(ended.is_some(), "the collector does not end: {}", self.said());
     }
 
+    /// Has it read its configuration again, files of secrets too.
+    pub(crate) fn reload(&mut self) {
+        self.process.as_mut().expect("the collector runs").signal("HUP");
+    }
+
     /// The folder of its state.
     pub(crate) fn state(&self) -> PathBuf {
         self.folder.path().join("state")
@@ -116,7 +125,7 @@ impl Collector {
 
     /// Where it takes OTLP over gRPC.
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.grpc_port)
+        format!("http://127.0.0.1:{}", self.port("OTLP_GRPC_PORT"))
     }
 
     /// The batches of log records that it has written, oldest first, as lines. What a kill has cut
@@ -147,7 +156,8 @@ impl Collector {
         paths.into_iter().map(read).collect()
     }
 
-    fn said(&self) -> String {
+    /// Its own log.
+    pub(crate) fn said(&self) -> String {
         fs::read_to_string(self.folder.path().join("collector.out")).unwrap_or_default()
     }
 }

@@ -1,6 +1,7 @@
 //! What the integration tests share: processes, clients, receivers, and waiting within a limit.
 
 mod bangui;
+mod certificates;
 mod client;
 mod collector;
 mod command;
@@ -16,6 +17,7 @@ mod process;
 mod raw_call;
 mod record;
 mod rpc;
+mod rsyslog;
 // Only the tests of the destinations use it.
 #[allow(dead_code)]
 mod sink;
@@ -31,6 +33,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 pub(crate) use bangui::{Bangui, Builder, PASSWORD, parse};
+pub(crate) use certificates::Certificates;
 pub(crate) use client::{Answer, Answers, Client};
 pub(crate) use collector::Collector;
 pub(crate) use command::Output;
@@ -45,6 +48,7 @@ pub(crate) use process::Process;
 pub(crate) use raw_call::{framed, raw_call};
 pub(crate) use record::{assert_same, hex, is_stdout_only, line_of_otlp, line_of_otlp_json};
 pub(crate) use rpc::{API_TOKEN, Rpc, metadata, reason_and_field};
+pub(crate) use rsyslog::{Rsyslog, Security, SyslogRecord};
 #[allow(unused_imports)]
 pub(crate) use sink::{Counts, Received, Sink, SinkOptions};
 pub(crate) use sse::Events;

@@ -81,9 +81,9 @@ pub(crate) struct Counts {
     pub(crate) records: Value,
     /// Of each vendor, of each status; 0 stands for no answer.
     pub(crate) requests: Value,
-    /// Log records in which no `log.record.uid` was found.
+    /// Log records in which no `uid` was found.
     pub(crate) logs_without_uid: u64,
-    /// How often each `log.record.uid` arrived.
+    /// How often each `uid` arrived.
     pub(crate) uids: BTreeMap<String, u64>,
 }
 

@@ -73,8 +73,15 @@ func (m *mapper) entries(ctx context.Context, batch plog.Logs) ([]entry, error) 
 	return made, nil
 }
 
-// complete adds what the mapping leaves open.
+// complete adds what the mapping leaves open or takes away: it turns some attributes into Datadog's
+// own (`level` into `status`), and a record must have the same keys everywhere.
 func (m *mapper) complete(item *datadogV2.HTTPLogItem, record plog.LogRecord) {
+	for name, value := range record.Attributes().All() {
+		_, given := item.AdditionalProperties[name]
+		if !given && name != sourceAttribute && name != "ddtags" {
+			item.AdditionalProperties[name] = value.AsRaw()
+		}
+	}
 	if !item.HasHostname() && m.config.Hostname != "" {
 		item.SetHostname(m.config.Hostname)
 	}

@@ -93,7 +93,8 @@ func TestMetricsAndTracesAreKeptAndReadAgain(t *testing.T) {
 	next := consumertest.NewErr(errForbidden)
 
 	metrics := pmetric.NewMetrics()
-	metric := metrics.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	metric := metrics.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().
+		Metrics().AppendEmpty()
 	metric.SetName("m")
 	metric.SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(1)
 	forMetrics, err := NewFactory().CreateMetrics(context.Background(), set, config, next)

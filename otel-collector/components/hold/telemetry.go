@@ -37,13 +37,15 @@ func newInstruments(
 	made := &instruments{attributes: metric.WithAttributeSet(attribute.NewSet(
 		attribute.String("destination", destination), attribute.String("signal", signal)))}
 	var err error
-	if made.held, err = meter.Int64Counter("bangui.collector.held", metric.WithUnit("{refusal}"),
-		metric.WithDescription("Refusals of a destination that were held, each time counted.")); err != nil {
+	made.held, err = meter.Int64Counter("bangui.collector.held", metric.WithUnit("{refusal}"),
+		metric.WithDescription("Refusals of a destination that were held, each time counted."))
+	if err != nil {
 		return nil, err
 	}
-	if made.deadLetters, err = meter.Int64Counter("bangui.collector.dead_letters",
+	made.deadLetters, err = meter.Int64Counter("bangui.collector.dead_letters",
 		metric.WithUnit("{record}"),
-		metric.WithDescription("Records given up and written to dead letters.")); err != nil {
+		metric.WithDescription("Records given up and written to dead letters."))
+	if err != nil {
 		return nil, err
 	}
 	if made.delays, err = meter.Float64Histogram("bangui.collector.delivery_delay",

@@ -1,0 +1,52 @@
+//! What the collector says of itself: for each destination of logs, how much was sent, failed and
+//! waits. Read from the metrics that it shows of itself, not from those that it passes on.
+
+mod page;
+
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::fetch;
+
+/// It is on this host or network, and answers from memory.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// A collector with all destinations shows a tenth of this.
+const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// A destination of log records, as far as the collector has counted since its start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Destination {
+    /// The provider's word.
+    pub name: String,
+    /// Records that wait.
+    pub queue_size: u64,
+    /// How many may.
+    pub queue_capacity: u64,
+    /// Records that the destination has acknowledged.
+    pub sent: u64,
+    /// Records of attempts that failed, counted anew with each attempt. They are not lost.
+    pub failed: u64,
+    /// Records that were given up.
+    pub dropped: u64,
+}
+
+/// Why nothing is known. The texts are made to be shown to an operator.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No answer.
+    #[error(transparent)]
+    Fetch(#[from] fetch::Error),
+    /// An answer that is none.
+    #[error("it answered {0}")]
+    Status(StatusCode),
+}
+
+/// Asks for all destinations, in the order of their names.
+pub async fn destinations(metrics_url: &str) -> Result<Vec<Destination>, Error> {
+    let answer = fetch::get(metrics_url, ANSWER_TIMEOUT, ANSWER_MAX_BYTES).await?;
+    if answer.status != StatusCode::OK {
+        return Err(Error::Status(answer.status));
+    }
+    Ok(page::parse(&String::from_utf8_lossy(&answer.body)))
+}

@@ -1,0 +1,75 @@
+//! Every kind of fault at every destination of HTTP, under load: what the collector acknowledged
+//! arrives. Elasticsearch and syslog have tests of their own, against real servers.
+
+use serde_json::Value;
+
+use super::inputs::page;
+use super::ledger::{self, Destination};
+use crate::support::{Collector, Sink, SinkOptions, heavy};
+
+/// A key that every vendor here is given.
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+/// So many consumers of a queue have a batch in the air, of so many records at most.
+const IN_THE_AIR: u64 = 4 * 500;
+
+fn destination<'a>(name: &'a str, sink: &'a Sink) -> Destination<'a> {
+    Destination {
+        name,
+        set_mode: Box::new(|mode: &Value| sink.set_mode(mode)),
+        copies: Box::new(|| sink.counts().uids),
+    }
+}
+
+#[test]
+fn what_is_acknowledged_arrives_whatever_the_destinations_do() {
+    let _turn = heavy();
+    let keyed = SinkOptions::default().key(KEY);
+    let [datadog, newrelic, splunk] = [(); 3].map(|()| Sink::start(&keyed));
+    let cloudwatch = Sink::start(&SinkOptions::default().aws("AKIDEXAMPLE", KEY));
+    let otlp = Sink::start(&SinkOptions::default());
+    let splunk_url = format!("{}/services/collector", splunk.endpoint());
+    let mut collector = Collector::start_with(&[
+        ("BANGUI_EXTERNAL_LOGGING_ENABLED", "true"),
+        ("BANGUI_EXTERNAL_LOGGING_PROVIDER", "datadog,newrelic,splunk,cloudwatch,otlp"),
+        ("BANGUI_DATADOG_API_KEY", KEY),
+        ("BANGUI_DATADOG_ENDPOINT", &datadog.endpoint()),
+        ("BANGUI_NEWRELIC_API_KEY", KEY),
+        ("BANGUI_NEWRELIC_ENDPOINT", &newrelic.endpoint()),
+        ("BANGUI_SPLUNK_TOKEN", KEY),
+        ("BANGUI_SPLUNK_HEC_URL", &splunk_url),
+        ("BANGUI_CLOUDWATCH_LOG_GROUP", "bangui"),
+        ("BANGUI_CLOUDWATCH_LOG_STREAM", "test"),
+        ("BANGUI_CLOUDWATCH_ENDPOINT", &cloudwatch.endpoint()),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", KEY),
+        ("BANGUI_OTLP_ENDPOINT", &otlp.endpoint()),
+    ]);
+    let destinations = [
+        destination("datadog", &datadog),
+        destination("newrelic", &newrelic),
+        destination("splunk", &splunk),
+        destination("cloudwatch", &cloudwatch),
+        destination("otlp", &otlp),
+    ];
+    let all = ledger::run(&mut collector, &destinations, &ledger::http_faults());
+    for figures in &all {
+        println!(
+            "{}: {} faults in {} s, {} acknowledged, {} lost, {} duplicated",
+            figures.destination,
+            figures.faults,
+            figures.seconds,
+            figures.acknowledged,
+            figures.lost,
+            figures.duplicated
+        );
+    }
+    if all.iter().any(|figures| figures.lost > 0) {
+        println!("{}\n{}", page(&collector, "TELEMETRY_PORT"), collector.said());
+    }
+    for figures in all {
+        assert!(figures.acknowledged > 1000, "{figures:?}");
+        assert_eq!(figures.lost, 0, "{figures:?}");
+        assert!(figures.duplicated <= figures.faults as u64 * IN_THE_AIR, "{figures:?}");
+    }
+}
