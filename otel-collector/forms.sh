@@ -141,7 +141,7 @@ secret() {
     take_secret "$1"
     [[ -n $text ]] || return 0
     check_secret "$told" "$text"
-    if [[ $told == "$file" && $own == true && ${!file} =~ ^[A-Za-z0-9_./-]+$ ]]; then
+    if [[ $told == "$file" && ${own:-} == true && ${!file} =~ ^[A-Za-z0-9_./-]+$ ]]; then
         export "$1=\${secret:${!file}}"
     else
         export "$1=$(literal "$text")"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches a real OpenSearch for tests when the cache lacks it, and prints its folder: jars/ with
-# the server and classes/ with tests/opensearch/Main.java, compiled.
+# the server, classes/ with tests/opensearch/Main.java, compiled, and java, which is to run it.
 #
 #   scripts/opensearch.sh            verifies every jar against tests/opensearch/jars.sha256
 #   scripts/opensearch.sh --relock   writes that file anew, after a change of pom.xml
@@ -28,13 +28,31 @@ case ${1:-} in
   *) fail "usage: opensearch.sh [--relock]" ;;
 esac
 
-for tool in javac java mvn flock; do
-  command -v "$tool" >/dev/null || fail "$tool is missing: this needs a JDK of version" \
-    "$JAVA_VERSION_MIN or newer and Maven (Debian: openjdk-17-jdk-headless, maven)"
+for tool in mvn flock; do
+  command -v "$tool" >/dev/null || fail "$tool is missing: this needs Maven (Debian: maven)"
 done
-compiler=$(javac -version 2>&1)
-[[ $compiler =~ ^javac\ ([0-9]+) ]] && ((BASH_REMATCH[1] >= JAVA_VERSION_MIN)) ||
-  fail "a JDK of version $JAVA_VERSION_MIN or newer is needed, not $compiler"
+
+# Succeeds if this compiler is new enough; its version is part of what the cache is keyed by.
+is_new_enough() {
+  compiler=$("$1" -version 2>&1) || return 1
+  [[ $compiler =~ ^javac\ ([0-9]+) ]] && ((BASH_REMATCH[1] >= JAVA_VERSION_MIN))
+}
+
+# Debian's JDK has links to its settings in /etc, which an unpacked one must find beside it.
+unpacked_jdk() {
+  local root link target
+  root=$("$here/debian-packages.sh" openjdk-17-jdk-headless openjdk-17-jre-headless) || return 1
+  while IFS= read -r link; do
+    target=$(readlink "$link")
+    [ ! -e "$root$target" ] || ln -sfn "$root$target" "$link"
+  done < <(find "$root/usr/lib/jvm" -type l -lname '/etc/*')
+  find "$root/usr/lib/jvm" -path '*/bin/javac' -printf '%h\n' -quit
+}
+
+# The machine's own JDK, or else Debian's.
+javac=$(command -v javac) && is_new_enough "$javac" && bin=$(dirname "$javac") || bin=$(unpacked_jdk)
+[ -n "$bin" ] && is_new_enough "$bin/javac" && [ -x "$bin/java" ] ||
+  fail "this needs a JDK of version $JAVA_VERSION_MIN or newer (Debian: openjdk-17-jdk-headless)"
 
 # Jars in the layout of a repository, so that their paths are their coordinates.
 fetch() {
@@ -50,7 +68,7 @@ sums() { (cd "$1/jars" && find . -name '*.jar' -printf '%P\0' | LC_ALL=C sort -z
 class_path() { find "$1" -name '*.jar' | LC_ALL=C sort | paste -sd:; }
 
 key=$( (cat "$sources/pom.xml" "$sources/jars.sha256" "$sources/Main.java" "$here/opensearch.sh" \
-  2>/dev/null; echo "$compiler") | sha256sum)
+  2>/dev/null; echo "$bin $compiler") | sha256sum)
 folder=$cache/opensearch-${key:0:16}
 if ! $relock && [ -d "$folder" ]; then
   printf '%s\n' "$folder"
@@ -78,8 +96,9 @@ fi
 # One comparison finds a changed, a missing and an additional jar.
 diff "$sources/jars.sha256" <(sums "$work") >&2 ||
   fail "what Maven brought is not what tests/opensearch/jars.sha256 lists"
-javac -nowarn -cp "$(class_path "$work/jars")" -d "$work/classes" "$sources/Main.java" >&2 ||
+"$bin/javac" -nowarn -cp "$(class_path "$work/jars")" -d "$work/classes" "$sources/Main.java" >&2 ||
   fail "tests/opensearch/Main.java does not compile"
 rm -rf "$work/repository"
+ln -s "$bin/java" "$work/java"
 mv "$work" "$folder"
 printf '%s\n' "$folder"

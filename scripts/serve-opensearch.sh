@@ -30,6 +30,6 @@ jars=$(find "$root/jars" -name '*.jar' | LC_ALL=C sort | paste -sd:)
 
 # The quick compiler alone: a node that lives for seconds starts sooner. The temporary folder is
 # its own, so that a kill leaves nothing elsewhere.
-exec java -Xms128m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+exec "$root/java" -Xms128m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
   "-Djava.io.tmpdir=$OPENSEARCH_DIR/tmp" -Djava.awt.headless=true -Dlog4j2.disable.jmx=true \
   -Dfile.encoding=UTF-8 -cp "$root/classes:$jars" Main

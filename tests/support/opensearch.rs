@@ -81,7 +81,8 @@ impl OpenSearch {
     /// How many documents the indices have; 0 when there is no such index.
     pub(crate) fn count(&self, indices: &str) -> usize {
         self.refresh();
-        let answer = self.ask(&format!("/{indices}/_count"), &json!({}));
+        let path = format!("/{indices}/_count?ignore_unavailable=true");
+        let answer = self.ask(&path, &json!({}));
         usize::try_from(answer["count"].as_u64().unwrap()).unwrap()
     }
 
@@ -114,12 +115,12 @@ impl OpenSearch {
         }
     }
 
-    /// Every document, by its id; two with one id in different indices fail.
+    /// Every document, by its uid; fails when one stands twice, whatever its ids are.
     pub(crate) fn documents(&self, indices: &str) -> BTreeMap<String, Value> {
         let mut documents = BTreeMap::new();
         for hit in self.search(indices, &json!({ "match_all": {} })) {
-            let id = hit["_id"].as_str().unwrap().to_owned();
-            let previous = documents.insert(id, hit);
+            let uid = hit["_source"]["uid"].as_str().unwrap().to_owned();
+            let previous = documents.insert(uid, hit);
             assert!(previous.is_none(), "{previous:?} stands twice");
         }
         documents
