@@ -205,8 +205,13 @@ func (t *tunnel) giveBack() {
 		if err == nil {
 			continue
 		}
-		if !isMute {
+		switch {
+		case isMute:
+		case errors.Is(err, io.EOF):
 			closeWrite(t.client)
+		default:
+			// A reset must not look like an orderly end, which would mean that all was read.
+			reset(t.client)
 		}
 		return
 	}

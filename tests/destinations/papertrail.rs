@@ -1,6 +1,7 @@
 //! Papertrail, or any syslog server: BanGUI, the collector, and Debian's rsyslog behind it.
 
 mod content;
+mod outages;
 mod security;
 
 use std::collections::BTreeSet;

@@ -4,15 +4,17 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use super::{Certificates, Process, eventually, expect, free_port, inherited, script};
+use super::lines::Lines;
+use super::{Certificates, Process, SOON, eventually, expect, free_port, inherited, script};
 
 /// A first run may have to fetch it.
-const READY_TIMEOUT: Duration = Duration::from_secs(300);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// How a server answers to who connects.
 #[derive(Clone, Debug)]
@@ -91,14 +93,14 @@ impl Rsyslog {
         let mut command = Command::new(script("serve-rsyslog.sh"));
         command.env_clear().envs(inherited());
         command.env("RSYSLOG_PORT", self.port.to_string());
-        command.env("RSYSLOG_DIR", self.folder.path());
+        command.env("RSYSLOG_DIR", self.folder.path()).env("RSYSLOG_ROOT", root());
         match &self.security {
             Security::Clear => command.env("RSYSLOG_TLS", "false"),
             Security::Tls(variables) => command.envs(variables.iter().cloned()),
         };
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let mut process = Process::spawn("serve-rsyslog.sh", &mut command);
-        eventually(READY_TIMEOUT, "rsyslog", || {
+        eventually(SOON, "rsyslog", || {
             if let Some(status) = process.status() {
                 panic!("rsyslog ended with {status}: {}", self.said());
             }
@@ -119,6 +121,15 @@ impl Rsyslog {
     /// Ends it in the middle of whatever it does.
     pub(crate) fn kill(&mut self) {
         self.process.take().expect("rsyslog runs").kill();
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        self.process.take().expect("rsyslog runs").end("TERM");
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.process.is_some()
     }
 
     /// From now on it does nothing at all, while its connections stay open.
@@ -165,6 +176,23 @@ impl Rsyslog {
         let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         fs::write(self.file(), &bytes[..end]).unwrap();
     }
+}
+
+/// The unpacked packages, looked up once: apt takes some seconds for it.
+fn root() -> &'static str {
+    static ROOT: OnceLock<String> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let mut command = Command::new(script("debian-packages.sh"));
+        command.args(["--with-dependencies", "rsyslog", "rsyslog-gnutls"]);
+        command.env_clear().envs(inherited());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = Process::spawn("debian-packages.sh", &mut command);
+        let mut stdout = Lines::of(process.child().stdout.take().unwrap());
+        let mut stderr = Lines::of(process.child().stderr.take().unwrap());
+        let status = process.wait(FETCH_TIMEOUT).expect("debian-packages.sh ends in time");
+        assert!(status.success(), "{status}: {}", stderr.finish().join("\n"));
+        stdout.finish().pop().expect("debian-packages.sh prints a path")
+    })
 }
 
 /// Whether somebody listens on a port of 127.0.0.1. A connection would tell, too, but rsyslog would

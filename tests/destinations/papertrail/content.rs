@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{collector_to, distinct, line_of, search, send, wait_for_records};
 use crate::otlp::bangui_to;
 use crate::support::{
-    Certificates, Rsyslog, Security, SyslogRecord, assert_same, heavy, is_stdout_only,
+    Certificates, Client, Rsyslog, Security, SyslogRecord, assert_same, heavy, is_stdout_only,
 };
 
 /// The names of the severities, as rsyslog writes them.
@@ -116,6 +116,27 @@ fn no_text_forges_a_second_record() {
     assert_eq!(distinct(&records, |it| &it.app_name), ["web-1/ban[gui]"].into());
     assert_eq!(distinct(&records, |it| &it.procid), ["-"].into());
     assert_eq!(distinct(&records, |it| &it.structured_data), ["-"].into());
+}
+
+#[test]
+fn what_a_record_lacks_is_left_out_of_its_header() {
+    let _turn = heavy();
+    let rsyslog = Rsyslog::start(Security::Clear);
+    let collector = collector_to(rsyslog.port(), &[("BANGUI_PAPERTRAIL_TLS", "false")]);
+    // Anybody may send to the collector: without a host, a time, a level, an event, or with other
+    // types than ours.
+    let bodies = [json!(null), json!({ "stringValue": "" }), json!({ "intValue": "7" })];
+    let records = bodies.map(|body| json!({ "body": body }));
+    let pid = json!({ "key": "process.pid", "value": { "stringValue": "1 2" } });
+    let resource = json!({ "attributes": [pid] });
+    let logs = json!({ "resource": resource, "scopeLogs": [{ "logRecords": records }] });
+    let client = Client::new(format!("http://127.0.0.1:{}", collector.port("OTLP_HTTP_PORT")));
+    client.post("/v1/logs", &json!({ "resourceLogs": [logs] })).expect(200);
+    for record in wait_for_records(3, || rsyslog.records()) {
+        let header = [&record.hostname, &record.procid, &record.msgid, &record.severity];
+        assert_eq!(header, ["-", "-", "-", "debug"], "{record:?}");
+        assert!(line_of(&record).is_object());
+    }
 }
 
 #[test]

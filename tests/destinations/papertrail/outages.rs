@@ -1,0 +1,140 @@
+//! Every kind of fault of a syslog server and of the way to it, under load: what the collector
+//! acknowledged arrives, although syslog knows no answer.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{collector_to, line_of};
+use crate::ledger::{self, Destination, Fault, Figures};
+use crate::support::{Certificates, Rsyslog, Security, Sink, SinkOptions, heavy};
+
+/// A batch has so many records at most, and four of them are in the air.
+const BATCH: usize = 500;
+const IN_THE_AIR: u64 = 4 * BATCH as u64;
+
+/// Lets a server do what a mode says, and be well again at `ok`.
+fn set_mode(rsyslog: &RefCell<Rsyslog>, mode: &Value) {
+    let mut rsyslog = rsyslog.borrow_mut();
+    match mode["mode"].as_str().unwrap() {
+        "stopped" => rsyslog.stop(),
+        "killed" => rsyslog.kill(),
+        "frozen" | "frozen, then killed" => rsyslog.freeze(),
+        "ok" => {}
+        other => panic!("rsyslog knows no {other}"),
+    }
+}
+
+fn set_ok(rsyslog: &RefCell<Rsyslog>, was: &Value) {
+    let mut rsyslog = rsyslog.borrow_mut();
+    if *was == "frozen, then killed" {
+        rsyslog.kill();
+    }
+    if rsyslog.is_running() {
+        rsyslog.thaw();
+    } else {
+        rsyslog.run();
+    }
+}
+
+fn copies(rsyslog: &Rsyslog) -> BTreeMap<String, u64> {
+    let mut copies = BTreeMap::new();
+    for record in rsyslog.records() {
+        let uid = line_of(&record)["uid"].as_str().unwrap().to_owned();
+        *copies.entry(uid).or_default() += 1;
+    }
+    copies
+}
+
+fn mode(name: &str) -> Value {
+    json!({ "mode": name })
+}
+
+/// The server's own faults, and the collector's in the midst of them.
+fn server_faults(name: &str) -> Vec<Fault> {
+    vec![
+        Fault::Door(mode(name)),
+        Fault::Kill(Some(mode(name))),
+        Fault::Stop(Some(mode(name))),
+        Fault::Door(mode(name)),
+    ]
+}
+
+fn report(what: &str, figures: &Figures) {
+    println!(
+        "papertrail, {what}: {} faults in {} s, {} acknowledged, {} lost, {} duplicated",
+        figures.faults, figures.seconds, figures.acknowledged, figures.lost, figures.duplicated
+    );
+    assert!(figures.acknowledged > 1000, "{figures:?}");
+    assert!(figures.duplicated <= figures.faults as u64 * IN_THE_AIR, "{figures:?}");
+}
+
+/// Lets faults of a server with TLS happen.
+fn run_server(faults: &[Fault]) -> Figures {
+    let certificates = Certificates::make();
+    let rsyslog = RefCell::new(Rsyslog::start(Security::tls(&certificates, "server")));
+    let ca = certificates.certificate("ca");
+    let ca = ("BANGUI_PAPERTRAIL_CA_FILE", ca.to_str().unwrap());
+    let port = rsyslog.borrow().port();
+    let mut collector = collector_to(port, &[ca]);
+    let current = RefCell::new(json!("ok"));
+    let destination = Destination {
+        name: "papertrail",
+        set_mode: Box::new(|mode| {
+            let was = current.replace(mode["mode"].clone());
+            if mode["mode"] == "ok" { set_ok(&rsyslog, &was) } else { set_mode(&rsyslog, mode) }
+        }),
+        copies: Box::new(|| copies(&rsyslog.borrow())),
+    };
+    ledger::run(&mut collector, &[destination], faults).remove(0)
+}
+
+#[test]
+fn nothing_is_lost_on_the_way_to_a_syslog_server() {
+    let _turn = heavy();
+    for security in ["tls", "clear"] {
+        let certificates = Certificates::make();
+        let ca = certificates.certificate("ca");
+        let (rsyslog, setting) = match security {
+            "tls" => (
+                Rsyslog::start(Security::tls(&certificates, "server")),
+                ("BANGUI_PAPERTRAIL_CA_FILE", ca.to_str().unwrap()),
+            ),
+            _ => (Rsyslog::start(Security::Clear), ("BANGUI_PAPERTRAIL_TLS", "false")),
+        };
+        let address = rsyslog.address().to_string();
+        let sink = Sink::start(&SinkOptions::default().forward_tcp(&address));
+        let port = sink.address().rsplit_once(':').unwrap().1.parse().unwrap();
+        let mut collector = collector_to(port, &[setting]);
+        let destination = Destination {
+            name: "papertrail",
+            set_mode: Box::new(|mode| sink.set_mode(mode)),
+            copies: Box::new(|| copies(&rsyslog)),
+        };
+        let faults = ledger::stream_faults();
+        let figures = ledger::run(&mut collector, &[destination], &faults).remove(0);
+        report(&format!("on the way, {security}"), &figures);
+        assert_eq!(figures.lost, 0, "{figures:?}");
+    }
+}
+
+#[test]
+fn nothing_is_lost_while_a_syslog_server_hangs_or_is_restarted() {
+    let _turn = heavy();
+    let faults = [server_faults("frozen"), server_faults("stopped")].concat();
+    let figures = run_server(&faults);
+    report("frozen and stopped", &figures);
+    assert_eq!(figures.lost, 0, "{figures:?}");
+}
+
+#[test]
+fn a_dying_syslog_server_loses_what_it_had_read_at_most() {
+    let _turn = heavy();
+    let faults = [server_faults("killed"), server_faults("frozen, then killed")].concat();
+    let figures = run_server(&faults);
+    report("killed", &figures);
+    // What is killed between reading a batch and writing it ends its connections in order, which
+    // only an answer could tell apart; syslog has none.
+    assert!(figures.lost <= BATCH, "{figures:?}");
+}
