@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::values::{source, time};
 use crate::proto::v1::watch_response::Event;
 use crate::proto::v1::{
-    Ban, BanResponse, GetAddressHistoryResponse, HistoryEntry, Jail, Status, TelemetryExport,
-    WatchResponse,
+    Ban, BanResponse, Collector, GetAddressHistoryResponse, HistoryEntry, Jail, Status,
+    TelemetryExport, WatchResponse,
 };
 
 pub(super) fn ban(ban: &Ban) -> Value {
@@ -63,11 +63,31 @@ pub(super) fn status(status: &Status) -> Value {
             },
             "endpoint": telemetry.endpoint,
             "healthy": telemetry.healthy,
+            "collector": telemetry.collector.as_ref().map(collector),
         },
         "links": { "jaeger": status.jaeger_url },
         "version": status.version,
         "started_at": time(status.started_at.as_ref()),
         "uptime_seconds": status.uptime_seconds,
+    })
+}
+
+fn collector(collector: &Collector) -> Value {
+    let destinations = collector.destinations.iter().map(|it| {
+        json!({
+            "name": it.name,
+            "queue_size": it.queue_size,
+            "queue_capacity": it.queue_capacity,
+            "sent": it.sent,
+            "failed": it.failed,
+            "dropped": it.dropped,
+            "failing": it.failing,
+        })
+    });
+    json!({
+        "reachable": collector.reachable,
+        "error": collector.error,
+        "destinations": destinations.collect::<Vec<_>>(),
     })
 }
 

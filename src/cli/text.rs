@@ -109,6 +109,13 @@ pub(super) fn status(out: &mut Out, status: &Status) -> io::Result<()> {
             }
         },
     )?;
+    for it in telemetry.collector.iter().flat_map(|it| &it.destinations) {
+        let how = if it.failing { ", refuses" } else { "" };
+        row(
+            &it.name,
+            format!("{} sent, {} wait, {} lost{how}", it.sent, it.queue_size, it.dropped),
+        )?;
+    }
     let started = or_nothing(time(status.started_at.as_ref()).as_deref());
     row("bangui", format!("{}, started at {started}", status.version))
 }

@@ -7,8 +7,9 @@ use crate::edge::{clean, status};
 use crate::history::{FROM_LIST, FROM_LOG, FROM_OPERATOR, Held};
 use crate::jails::JailDetail;
 use crate::proto::v1::{
-    Ban, BansInForce, EventSource, Fail2ban, GetAddressHistoryResponse, GetJailResponse,
-    HistoryEntry, Jail, ListSource, LockHealth, LogSource, Status, Telemetry, TelemetryExport,
+    Ban, BansInForce, Collector, Destination, EventSource, Fail2ban, GetAddressHistoryResponse,
+    GetJailResponse, HistoryEntry, Jail, ListSource, LockHealth, LogSource, Status, Telemetry,
+    TelemetryExport,
 };
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
@@ -121,6 +122,25 @@ impl From<status::Lock> for LockHealth {
     }
 }
 
+impl From<status::Collector> for Collector {
+    fn from(collector: status::Collector) -> Self {
+        let destination = |it: status::Destination| Destination {
+            name: it.name,
+            queue_size: it.queue_size,
+            queue_capacity: it.queue_capacity,
+            sent: it.sent,
+            failed: it.failed,
+            dropped: it.dropped,
+            failing: it.failing,
+        };
+        Self {
+            reachable: collector.reachable,
+            error: collector.error,
+            destinations: collector.destinations.into_iter().map(destination).collect(),
+        }
+    }
+}
+
 impl From<status::Status> for Status {
     fn from(state: status::Status) -> Self {
         let (link, telemetry) = (state.fail2ban, state.telemetry);
@@ -128,6 +148,7 @@ impl From<status::Status> for Status {
         let mut export = Telemetry {
             endpoint: telemetry.endpoint,
             healthy: telemetry.healthy,
+            collector: telemetry.collector.map(Into::into),
             ..Telemetry::default()
         };
         export.set_export(match telemetry.export {

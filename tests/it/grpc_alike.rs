@@ -256,6 +256,7 @@ fn the_state_is_the_same(client: &Client, rpc: &Rpc) {
     assert_eq!(json!(status.jaeger_url), of_json["links"]["jaeger"]);
     let telemetry = status.telemetry.unwrap();
     assert_eq!((of_json["telemetry"]["export"].as_str(), telemetry.export), (Some("off"), 1));
+    assert!(of_json["telemetry"]["collector"].is_null() && telemetry.collector.is_none());
 
     let mut scheduler = rpc.scheduler();
     let lock = rpc.wait(scheduler.get_lock_health(rpc.request(GetLockHealthRequest {})));
