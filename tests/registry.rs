@@ -351,3 +351,68 @@ fn what_is_declared_is_documented() {
         assert_none(&format!("not in {document}:"), &findings);
     }
 }
+
+/// What stands in every document beside the fields of its event: docs/LOGGING.md, and what the
+/// collector adds.
+const KEYS_OF_EVERY_DOCUMENT: [&str; 19] = [
+    "@timestamp",
+    "timestamp",
+    "level",
+    "logger_name",
+    "event",
+    "uid",
+    "seq",
+    "correlation_id",
+    "trace_id",
+    "span_id",
+    "repeats",
+    "fields_dropped",
+    "endpoint",
+    "client_ip",
+    "user_id",
+    "task",
+    "service",
+    "instance",
+    "host",
+];
+
+/// The types of attributes, by their names.
+fn attribute_types() -> BTreeMap<String, String> {
+    let (mut types, mut name) = (BTreeMap::new(), String::new());
+    for (_, line) in registry("attributes") {
+        name = line.strip_prefix("- id: ").map_or(name, str::to_owned);
+        if let Some(kind) = line.strip_prefix("type: ") {
+            types.insert(name.clone(), kind.to_owned());
+        }
+    }
+    types
+}
+
+/// A field that Elasticsearch does not know from the template cannot be searched for.
+#[test]
+fn every_field_of_an_event_has_a_type_in_elasticsearch() {
+    let template = read("otel-collector/elasticsearch/index-template.json");
+    let template: serde_json::Value = serde_json::from_str(&template).unwrap_or_default();
+    let properties = template["template"]["mappings"]["properties"].as_object();
+    let properties = properties.cloned().unwrap_or_default();
+    let (fields, types) = (declared("events", "ref"), attribute_types());
+    let wrong = fields.iter().filter_map(|(field, places)| {
+        let fitting: &[&str] = match types.get(field).map(String::as_str) {
+            Some("int") => &["long"],
+            Some("double") => &["double"],
+            Some("string") => &["keyword", "text"],
+            // Not everywhere does `ignore_malformed` count for a boolean.
+            Some("boolean") => &["keyword"],
+            other => panic!("{field}: what is a {other:?} to be in Elasticsearch?"),
+        };
+        let own = properties.get(field).and_then(|property| property["type"].as_str());
+        let is_fitting = own.is_some_and(|own| fitting.contains(&own));
+        let found = || format!("{}: {field} is {own:?} and not {fitting:?}", places.join(", "));
+        (!is_fitting).then(found)
+    });
+    assert_none("without its type in index-template.json:", &wrong.collect::<Vec<_>>());
+    let always = KEYS_OF_EVERY_DOCUMENT.map(str::to_owned);
+    let known = names(&fields).into_iter().chain(always).collect();
+    let typed: BTreeSet<_> = properties.keys().cloned().collect();
+    assert_eq!(typed, known, "left: index-template.json, right: the registry");
+}

@@ -10,7 +10,7 @@ use crate::support::{Collector, Sink, SinkOptions, heavy};
 /// A key that every vendor here is given.
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// So many consumers of a queue have a batch in the air, of so many records at most.
-const IN_THE_AIR: u64 = 4 * 500;
+const IN_THE_AIR: u64 = 4 * 1000;
 
 fn destination<'a>(name: &'a str, sink: &'a Sink) -> Destination<'a> {
     Destination {

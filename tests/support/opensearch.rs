@@ -126,6 +126,19 @@ impl OpenSearch {
         documents
     }
 
+    /// How often each uid stands there.
+    pub(crate) fn copies(&self, indices: &str) -> BTreeMap<String, u64> {
+        let mut copies = BTreeMap::new();
+        for hit in self.search(indices, &json!({ "match_all": {} })) {
+            *copies.entry(hit["_source"]["uid"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+        copies
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
     /// Removes indices.
     pub(crate) fn delete(&self, indices: &str) {
         self.client.delete(&format!("/{indices}")).expect(200);

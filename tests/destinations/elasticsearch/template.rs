@@ -1,106 +1,11 @@
-//! The index template: complete, taken by the server, and such that it refuses nothing.
-
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+//! The index template: taken by the server, and such that it refuses nothing. That it is complete
+//! is a test of the registry.
 
 use http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::put_template;
-use crate::support::{OpenSearch, heavy, repository};
-
-/// What stands in a document without being a field of an event: docs/LOGGING.md, and what the
-/// collector adds.
-const RESERVED: [&str; 15] = [
-    "@timestamp",
-    "timestamp",
-    "level",
-    "logger_name",
-    "event",
-    "uid",
-    "seq",
-    "correlation_id",
-    "trace_id",
-    "span_id",
-    "repeats",
-    "fields_dropped",
-    "service",
-    "instance",
-    "host",
-];
-/// Context that any event may have.
-const CONTEXT: [&str; 4] = ["endpoint", "client_ip", "user_id", "task"];
-
-fn read(path: &str) -> String {
-    fs::read_to_string(repository().join(path)).unwrap()
-}
-
-fn properties() -> Map<String, Value> {
-    let template = read("otel-collector/elasticsearch/index-template.json");
-    let mut template: Value = serde_json::from_str(&template).unwrap();
-    match template["template"]["mappings"]["properties"].take() {
-        Value::Object(properties) => properties,
-        other => panic!("no properties: {other}"),
-    }
-}
-
-/// The values of one key in a file of the registry.
-fn values(path: &str, key: &str) -> Vec<String> {
-    let text = read(path);
-    let lines = text.lines().map(|line| line.trim_start().trim_start_matches("- "));
-    let values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(": "));
-    values.map(str::to_owned).collect()
-}
-
-/// The fields of all events.
-fn declared() -> BTreeSet<String> {
-    let mut fields = BTreeSet::new();
-    for entry in fs::read_dir(repository().join("telemetry")).unwrap() {
-        let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-        if name.starts_with("events") {
-            fields.extend(values(&format!("telemetry/{name}"), "ref"));
-        }
-    }
-    fields
-}
-
-/// The types of attributes.
-fn types() -> BTreeMap<String, String> {
-    let text = read("telemetry/attributes.yaml");
-    let (mut types, mut name) = (BTreeMap::new(), "");
-    for line in text.lines().map(|line| line.trim_start().trim_start_matches("- ")) {
-        if let Some(id) = line.strip_prefix("id: ") {
-            name = id;
-        } else if let Some(kind) = line.strip_prefix("type: ") {
-            types.insert(name.to_owned(), kind.to_owned());
-        }
-    }
-    types
-}
-
-#[test]
-fn every_declared_field_has_a_type_of_its_own() {
-    let (properties, declared, types) = (properties(), declared(), types());
-    assert!(declared.len() > 40, "the search for fields finds too little: {declared:?}");
-    for field in &declared {
-        let property = properties.get(field).unwrap_or_else(|| panic!("`{field}` has no type"));
-        let fitting: &[&str] = match types[field].as_str() {
-            "int" => &["long"],
-            "double" => &["double"],
-            "boolean" => &["keyword"],
-            "string" => &["keyword", "text"],
-            other => panic!("{field}: what is a {other} to be?"),
-        };
-        assert!(fitting.contains(&property["type"].as_str().unwrap()), "{field}: {property}");
-    }
-    let known: BTreeSet<_> = RESERVED.into_iter().chain(CONTEXT).map(str::to_owned).collect();
-    let stale: Vec<_> = properties
-        .keys()
-        .filter(|name| !declared.contains(*name) && !known.contains(*name))
-        .collect();
-    assert!(stale.is_empty(), "typed, but no field any more: {stale:?}");
-    assert!(known.iter().all(|name| properties.contains_key(name)), "{known:?}");
-}
+use crate::support::{OpenSearch, heavy};
 
 /// Documents that would conflict with each other, or with Lucene's limits, if unknown fields were
 /// indexed or numbers were not forgiven.
