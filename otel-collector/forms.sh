@@ -3,6 +3,8 @@
 # (src/config/forms.rs): one table of cases, tests/fixtures/external_settings.json, holds both.
 
 problems=0
+# Whether the collector is our own; launch.sh decides.
+own=true
 
 problem() { printf '%s: %s\n' "$1" "$2" >&2; problems=$((problems + 1)); }
 is_set() { [[ -n ${!1:-} ]]; }
@@ -139,7 +141,7 @@ secret() {
     take_secret "$1"
     [[ -n $text ]] || return 0
     check_secret "$told" "$text"
-    if [[ $told == "$file" && $own == true && ${!file} =~ ^[A-Za-z0-9_./-]+$ ]]; then
+    if [[ $told == "$file" && ${own:-} == true && ${!file} =~ ^[A-Za-z0-9_./-]+$ ]]; then
         export "$1=\${secret:${!file}}"
     else
         export "$1=$(literal "$text")"

@@ -73,7 +73,7 @@ elasticsearch() {
         "must be an index name: lowercase letters, digits and . _ -, a letter or digit first"
     match BANGUI_ELASTICSEARCH_USER '[]!#%&()*+,./0-9;<=>?@A-Z[^_a-z{|}~-]{1,507}' \
         "must be printable characters without spaces, quotes, \$, \\ and :"
-    number BANGUI_ELASTICSEARCH_BATCH_SIZE 1 10000
+    number BANGUI_ELASTICSEARCH_BATCH_SIZE 1 1000
     number BANGUI_ELASTICSEARCH_FLUSH_INTERVAL_SECONDS 1 300
     common ELASTICSEARCH
     together BANGUI_ELASTICSEARCH_USER BANGUI_ELASTICSEARCH_PASSWORD

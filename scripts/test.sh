@@ -10,6 +10,7 @@
 #   collector   the collector accepts its configuration
 #   components  the collector's own components
 #   destinations   what arrives where the collector sends it
+#   chaos       the same through minutes of faults and restarts of the real servers
 #
 # A part that fails does not keep the next from running. A part that fails without counting a
 # failed test (it did not compile, say) counts as one. A run without a single test is a failure.
@@ -20,6 +21,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
   printf '%s\n' "test: usage: test.sh PART…" >&2
   exit 1
 }
+
+# Tests that take minutes each; `destinations` has the same faults at all vendors at once.
+CHAOS=(elasticsearch::outages elasticsearch::refusals papertrail::outages papertrail::security)
 
 passed=0 failed=0
 output=$(mktemp)
@@ -90,7 +94,12 @@ run_part() {
     destinations)
       # What the others rely on to have seen what was sent.
       step "destinations: the sink" scripts/test-sink.sh || true
-      step "destinations" cargo test --locked --no-fail-fast --test destinations || true
+      step "destinations" cargo test --locked --no-fail-fast --test destinations -- \
+        "${CHAOS[@]/#/--skip=}" || true
+      ;;
+    chaos)
+      step "chaos" cargo test --locked --no-fail-fast --test destinations -- \
+        --nocapture "${CHAOS[@]}" || true
       ;;
     collector) check "collector: configuration" scripts/validate-collector.sh ;;
     *)

@@ -202,6 +202,7 @@ var bulkErrors = map[int][2]string{
 	400: {"mapper_parsing_exception", "failed to parse"},
 	403: {"cluster_block_exception", "index is read-only"},
 	429: {"es_rejected_execution_exception", "rejected execution of coordinating operation"},
+	503: {"unavailable_shards_exception", "primary shard is not active"},
 }
 
 // mergeBulk puts the refused documents between those that the real server has answered.

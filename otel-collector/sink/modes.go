@@ -88,8 +88,8 @@ func (m Mode) checkFractions() error {
 	sum := 0.0
 	for text, fraction := range m.Fractions {
 		status, err := strconv.Atoi(text)
-		if err != nil || (status != 400 && status != 403 && status != 429) {
-			return errors.New("a document's status must be 400, 403 or 429")
+		if _, known := bulkErrors[status]; err != nil || !known {
+			return errors.New("a document's status must be 400, 403, 429 or 503")
 		}
 		if fraction <= 0 {
 			return errors.New("a fraction must be above 0")

@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 
 use crate::audit::Audit;
 use crate::auth::Auth;
+use crate::collector::Collector;
 use crate::config::Settings;
 use crate::edge::{Services, Site};
 use crate::fail2ban::{Client, Limits};
@@ -139,9 +140,18 @@ async fn assemble(
     let lock = SchedulerLock::new(store.clone(), settings.scheduler_lease_seconds)?;
     let cleanup_interval = Duration::from_secs(settings.session_cleanup_seconds.into());
     let tasks = vec![scheduler::remove_expired_sessions(auth.clone(), cleanup_interval)];
+    let collector = Collector::new(settings.collector_metrics_url.clone());
     let site = site(settings, instance_id);
-    let services =
-        Services { auth, jails, history: history.clone(), log_settings, lock, site, stop };
+    let services = Services {
+        auth,
+        jails,
+        history: history.clone(),
+        log_settings,
+        lock,
+        collector,
+        site,
+        stop,
+    };
     Ok(Parts { store, audit, history, tasks, services: Arc::new(services) })
 }
 

@@ -1,6 +1,7 @@
 //! What the collector says of itself: for each destination of logs, how much was sent, failed and
 //! waits. Read from the metrics that it shows of itself, not from those that it passes on.
 
+mod known;
 mod page;
 
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::fetch;
+pub use known::{Collector, Known, State};
 
 /// It is on this host or network, and answers from memory.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
@@ -44,7 +46,11 @@ pub enum Error {
 
 /// Asks for all destinations, in the order of their names.
 pub async fn destinations(metrics_url: &str) -> Result<Vec<Destination>, Error> {
-    let answer = fetch::get(metrics_url, ANSWER_TIMEOUT, ANSWER_MAX_BYTES).await?;
+    ask(metrics_url, ANSWER_TIMEOUT).await
+}
+
+async fn ask(metrics_url: &str, wait: Duration) -> Result<Vec<Destination>, Error> {
+    let answer = fetch::get(metrics_url, wait, ANSWER_MAX_BYTES).await?;
     if answer.status != StatusCode::OK {
         return Err(Error::Status(answer.status));
     }

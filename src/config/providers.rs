@@ -92,7 +92,7 @@ const ELASTICSEARCH: Provider = Provider {
     settings: &[
         required("HOSTS", forms::urls),
         optional("INDEX_PREFIX", "bangui", forms::index_prefix),
-        optional("BATCH_SIZE", "10", forms::number::<10_000>),
+        optional("BATCH_SIZE", "10", forms::number::<1000>),
         optional("FLUSH_INTERVAL_SECONDS", "5", forms::number::<300>),
         secret(optional("API_KEY", "", forms::secret)),
         optional("USER", "", forms::user),

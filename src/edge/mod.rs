@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 pub use failure::{Failure, Kind};
 
 use crate::auth::Auth;
+use crate::collector::Collector;
 use crate::config::{ClientIpLogging, Protocol, QuietEndpoints, TrustedProxies};
 use crate::history::History;
 use crate::jails::Jails;
@@ -38,6 +39,8 @@ pub struct Services {
     pub log_settings: LogSettings,
     /// Which instance runs the scheduled tasks.
     pub lock: SchedulerLock,
+    /// What the collector tells of itself.
+    pub collector: Collector,
     /// How the service was set up, as far as the page shows or needs it.
     pub site: Site,
     /// Ends long answers when the service stops.

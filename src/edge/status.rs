@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Services, clean};
+use crate::collector;
 use crate::lock::LockHealth;
 use crate::telemetry;
 
@@ -86,6 +87,58 @@ pub struct Telemetry {
     pub endpoint: Option<String>,
     /// Whether it works.
     pub healthy: Option<bool>,
+    /// What happens behind it; nothing while nothing leaves.
+    pub collector: Option<Collector>,
+}
+
+/// The collector, by what it tells of itself.
+#[derive(Debug, Serialize)]
+pub struct Collector {
+    /// Whether it tells anything.
+    pub reachable: bool,
+    /// Why it is not as it should be.
+    pub error: Option<String>,
+    /// Where it sends logs on to; those that were last known while it is not reachable.
+    pub destinations: Vec<Destination>,
+}
+
+/// A destination of logs. All counts are records, since the collector's start.
+#[derive(Debug, Serialize)]
+pub struct Destination {
+    /// The provider's word.
+    pub name: String,
+    /// Records that wait.
+    pub queue_size: u64,
+    /// How many may.
+    pub queue_capacity: u64,
+    /// Records that it has acknowledged.
+    pub sent: u64,
+    /// Records of failed attempts, each attempt counted; they are tried again.
+    pub failed: u64,
+    /// Records that were given up.
+    pub dropped: u64,
+    /// Whether the last attempts failed.
+    pub failing: bool,
+}
+
+impl From<collector::State> for Collector {
+    fn from(state: collector::State) -> Self {
+        let destination = |known: collector::Known| Destination {
+            // The collector's word, and a collector is whoever answers.
+            name: clean(known.counts.name),
+            queue_size: known.counts.queue_size,
+            queue_capacity: known.counts.queue_capacity,
+            sent: known.counts.sent,
+            failed: known.counts.failed,
+            dropped: known.counts.dropped,
+            failing: known.is_failing,
+        };
+        Self {
+            reachable: state.error.is_none(),
+            error: state.error,
+            destinations: state.destinations.into_iter().map(destination).collect(),
+        }
+    }
 }
 
 /// The scheduler's lock, seen from this instance.
@@ -146,6 +199,10 @@ pub async fn state(services: &Services) -> Status {
     let bans_24h = services.history.bans_24h().await.ok();
     let lock = services.lock.get_lock_health().await.ok();
     let site = &services.site;
+    let collector = match site.export {
+        Some(_) => Some(services.collector.state().await.into()),
+        None => None,
+    };
     Status {
         fail2ban: Fail2ban {
             connected: link.connected,
@@ -171,6 +228,7 @@ pub async fn state(services: &Services) -> Status {
             export: site.export.map_or("off", |protocol| protocol.as_str()),
             endpoint: site.export_endpoint.clone(),
             healthy: site.export.and_then(|_| telemetry::is_healthy()),
+            collector,
         },
         scheduler: lock.map(|lock| Scheduler {
             held_here: services.lock.is_held_here(),

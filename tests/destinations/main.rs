@@ -12,6 +12,7 @@
 mod support;
 
 mod delivery;
+mod elasticsearch;
 mod inputs;
 mod ledger;
 mod otlp;
@@ -19,4 +20,5 @@ mod outages;
 mod papertrail;
 mod send_test;
 mod settings;
+mod status;
 mod vendors;

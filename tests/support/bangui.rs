@@ -88,7 +88,8 @@ impl Builder {
         let nobody = folder.join("no.sock");
         command.env("BANGUI_LISTEN", "127.0.0.1:0").env("BANGUI_FAIL2BAN_SOCKET", nobody);
         let metrics = format!("http://127.0.0.1:{}/metrics", free_port());
-        command.env("BANGUI_METRICS_UPSTREAM_URL", metrics);
+        command.env("BANGUI_METRICS_UPSTREAM_URL", &metrics);
+        command.env("BANGUI_COLLECTOR_METRICS_URL", metrics);
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

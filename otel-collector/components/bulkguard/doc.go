@@ -11,5 +11,7 @@
 //   - When nothing else is wrong but documents that can never be taken (400), reading the answer
 //     fails with refused.Documents, which names them: the exporter hands that error on unchanged.
 //
-// Because the slot is taken, the guard can also send an API key that is read from a file.
+// Because the slot is taken, the guard can also send an API key that is read from a file, and let
+// OpenSearch pass: the exporter's client takes a server that does not call itself Elasticsearch for
+// a stranger, and every answer of it for a failure, although the documents are stored by then.
 package bulkguard

@@ -21,6 +21,8 @@ const (
 	// The exporter's client tells in this header how many documents a request has.
 	headerDocuments = "X-Elastic-Event-Count"
 	filterPath      = "filter_path"
+	// The exporter's client gives up on a server whose answers lack this. OpenSearch never has it.
+	headerProduct = "X-Elastic-Product"
 )
 
 var (
@@ -65,6 +67,9 @@ func (r *roundTripper) RoundTrip(request *http.Request) (*http.Response, error) 
 		askForIDs(request)
 	}
 	response, err := r.base.RoundTrip(request)
+	if err == nil && response.Header.Get(headerProduct) == "" {
+		response.Header.Set(headerProduct, "Elasticsearch")
+	}
 	if err != nil || !isBulk || response.StatusCode < 200 || response.StatusCode > 299 {
 		return response, err
 	}

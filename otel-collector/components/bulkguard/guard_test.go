@@ -101,6 +101,14 @@ func TestDocumentsRefusedForNowAreTriedAgainUntilTaken(t *testing.T) {
 	}
 }
 
+func TestOpenSearchIsNotTakenForAStranger(t *testing.T) {
+	server := newElastic(t, takeAll)
+	server.isOpenSearch = true
+	exporter := exporterTo(t, server, &Config{}, nil)
+	require.NoError(t, exporter.ConsumeLogs(context.Background(), batchOf("a", "b")))
+	assert.ElementsMatch(t, []string{"a", "b"}, server.storedOnce())
+}
+
 func TestNothingRefusedIsAcknowledgedWhenTheRetriesEnd(t *testing.T) {
 	for name, retry := range map[string]map[string]any{
 		"few":  {"enabled": true, "max_retries": 1, "initial_interval": "1ms", "max_interval": "1ms"},

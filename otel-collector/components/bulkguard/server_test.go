@@ -25,6 +25,7 @@ type elastic struct {
 	// raw replaces a whole answer when it is not nil.
 	raw            func(http.ResponseWriter) bool
 	packed         bool
+	isOpenSearch   bool
 	stored         map[string]int
 	tries          map[string]int
 	authorizations []string
@@ -41,7 +42,9 @@ func (e *elastic) serve(w http.ResponseWriter, r *http.Request) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	e.authorizations = append(e.authorizations, r.Header.Get("Authorization"))
-	w.Header().Set("X-Elastic-Product", "Elasticsearch")
+	if !e.isOpenSearch {
+		w.Header().Set("X-Elastic-Product", "Elasticsearch")
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if !strings.HasSuffix(r.URL.Path, "/_bulk") {
 		_, _ = w.Write([]byte(`{}`))

@@ -34,12 +34,37 @@ export interface Status {
   jails: number | null;
   bans: number | null;
   bans_24h: number | null;
-  telemetry: { export: string; endpoint: string | null; healthy: boolean | null };
+  telemetry: {
+    export: string;
+    endpoint: string | null;
+    healthy: boolean | null;
+    /** Absent in an older answer, null while nothing leaves. */
+    collector?: Collector | null;
+  };
   /** Absent in an older answer, null when the store did not give it. */
   scheduler?: SchedulerLock | null;
   links: { jaeger: string | null };
   version: string;
   started_at: string;
+}
+
+/** The collector, by what it tells of itself. */
+export interface Collector {
+  reachable: boolean;
+  error: string | null;
+  destinations: Destination[];
+}
+
+/** A destination of logs; counts are records since the collector's start. */
+export interface Destination {
+  name: string;
+  queue_size: number;
+  queue_capacity: number;
+  sent: number;
+  /** Each failed attempt counts; what failed is tried again. */
+  failed: number;
+  dropped: number;
+  failing: boolean;
 }
 
 export type LogLevelName = "trace" | "debug" | "info" | "warning" | "error" | "critical";

@@ -1,0 +1,110 @@
+//! What is known of the collector, for who asks often: the answer of the last seconds, and whether
+//! each destination fails, which takes two answers to tell.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use super::{Destination, ask};
+
+/// Pages and callers share an answer of this age; a collector is asked no more often.
+const KEPT_FOR: Duration = Duration::from_secs(5);
+/// A page must not wait for a collector that hangs; who is on this host or network is quicker.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The collector, as it was seen last.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// Why it could not be asked.
+    pub error: Option<String>,
+    /// Its destinations of logs; those of the last answer while it cannot be asked.
+    pub destinations: Vec<Known>,
+}
+
+/// A destination.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// What the collector has counted.
+    pub counts: Destination,
+    /// Whether attempts failed, and none succeeded, when something was last tried.
+    pub is_failing: bool,
+}
+
+/// The collector whose own metrics are at an address.
+#[derive(Debug)]
+pub struct Collector {
+    metrics_url: String,
+    kept: Mutex<Option<(Instant, State)>>,
+}
+
+impl Collector {
+    /// Nothing is asked before somebody wants to know.
+    pub fn new(metrics_url: String) -> Self {
+        Self { metrics_url, kept: Mutex::default() }
+    }
+
+    /// What is known. Who comes while the collector is asked waits for that answer.
+    pub async fn state(&self) -> State {
+        let mut kept = self.kept.lock().await;
+        let before = match &*kept {
+            Some((at, state)) if at.elapsed() < KEPT_FOR => return state.clone(),
+            Some((_, state)) => state.clone(),
+            None => State::default(),
+        };
+        let state = match ask(&self.metrics_url, ANSWER_TIMEOUT).await {
+            Ok(counts) => after(&before.destinations, counts),
+            Err(error) => State { error: Some(error.to_string()), ..before },
+        };
+        *kept = Some((Instant::now(), state.clone()));
+        state
+    }
+}
+
+fn after(before: &[Known], counts: Vec<Destination>) -> State {
+    let known = |counts: Destination| {
+        let earlier = before.iter().find(|own| own.counts.name == counts.name);
+        let is_failing = earlier.is_some_and(|earlier| {
+            let has_sent = counts.sent != earlier.counts.sent;
+            let has_failed = counts.failed > earlier.counts.failed;
+            !has_sent && (has_failed || earlier.is_failing)
+        });
+        Known { counts, is_failing }
+    };
+    State { error: None, destinations: counts.into_iter().map(known).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_fails_until_something_was_sent() {
+        let mut known = Vec::new();
+        let mut is_failing = |sent, failed| {
+            let name = "otlp".to_owned();
+            let counts = Destination { name, sent, failed, ..Destination::default() };
+            known = after(&known, vec![counts]).destinations;
+            known[0].is_failing
+        };
+        assert!(!is_failing(3, 7), "what was before is not known");
+        assert!(!is_failing(3, 7), "nothing was tried");
+        assert!(is_failing(3, 8));
+        assert!(is_failing(3, 8), "it is not known to have recovered");
+        assert!(!is_failing(4, 9), "one attempt of several has succeeded");
+        assert!(is_failing(4, 10));
+        assert!(!is_failing(1, 0), "a new collector has sent something");
+    }
+
+    #[tokio::test]
+    async fn nobody_is_asked_twice_within_seconds() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/metrics", listener.local_addr().unwrap());
+        let collector = Collector::new(url);
+        // Whoever listens says nothing, so that the first question takes as long as it may.
+        let started = Instant::now();
+        let (one, other) = tokio::join!(collector.state(), collector.state());
+        assert_eq!(one.error.as_deref(), Some("no answer within 1 s"));
+        assert_eq!(one.error, other.error);
+        assert!(started.elapsed() < ANSWER_TIMEOUT * 2, "{:?}", started.elapsed());
+    }
+}

@@ -1,0 +1,40 @@
+// Says in a few words what the collector and each destination behind it are doing.
+import type { Collector, Destination } from "./types";
+
+export interface DestinationItem {
+  id: string;
+  label: string;
+  value: string;
+  title: string;
+  level: "ok" | "warn" | "off";
+}
+
+/** As the alert on a backlog: at ten records a second this is an hour and a half. */
+const BACKLOG_SHARE = 0.05;
+
+const records = (count: number): string => count.toLocaleString("en");
+
+/** The collector first. Nothing while no telemetry leaves, or in an answer of an older service. */
+export function describeCollector(collector: Collector | null | undefined): DestinationItem[] {
+  if (!collector) return [];
+  const { reachable, error, destinations } = collector;
+  // Without destinations behind it, whoever takes the telemetry need not be our collector at all.
+  const level = destinations.length > 0 ? "warn" : "off";
+  const own: DestinationItem = reachable
+    ? { id: "collector", label: "Collector", value: "reachable", title: "", level: "ok" }
+    : { id: "collector", label: "Collector", value: "not reachable", title: error ?? "", level };
+  return [own, ...destinations.map((one) => destination(one, reachable))];
+}
+
+function destination(one: Destination, isKnown: boolean): DestinationItem {
+  const { name, queue_size: waiting, queue_capacity: most, sent, dropped, failing } = one;
+  const parts = [`${records(sent)} sent`];
+  if (waiting > 0) parts.push(`${records(waiting)} waiting`);
+  if (dropped > 0) parts.push(`${records(dropped)} lost`);
+  if (failing) parts.push("failing");
+  const isBehind = most > 0 && waiting / most > BACKLOG_SHARE;
+  const title = `${records(waiting)} of ${records(most)} records wait in the queue of ${name}`;
+  const isWrong = failing || isBehind || dropped > 0;
+  const level = isWrong ? "warn" : isKnown ? "ok" : "off";
+  return { id: `destination-${name}`, label: name, value: parts.join(", "), title, level };
+}
