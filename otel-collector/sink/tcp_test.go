@@ -163,3 +163,29 @@ func TestTCPWithTLSInside(t *testing.T) {
 		equal(t, "taken", server.text(), "one\ntwo\n")
 	}
 }
+
+func TestAResetOfTheRealServerIsPassedOnAsOne(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		connection, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		_, _ = connection.Read(make([]byte, 1))
+		reset(connection)
+	}()
+	client := start(t, "--forward-tcp", listener.Addr().String()).dial()
+	defer client.Close()
+	if _, err := client.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	_ = client.SetDeadline(time.Now().Add(5 * time.Second))
+	_, err = client.Read(make([]byte, 1))
+	if !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the client was told %v and not of a reset", err)
+	}
+}

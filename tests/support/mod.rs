@@ -17,8 +17,9 @@ mod process;
 mod raw_call;
 mod record;
 mod rpc;
+// Only the tests of the destinations use it and the sink.
+#[allow(dead_code)]
 mod rsyslog;
-// Only the tests of the destinations use it.
 #[allow(dead_code)]
 mod sink;
 mod sse;
@@ -33,6 +34,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 pub(crate) use bangui::{Bangui, Builder, PASSWORD, parse};
+#[allow(unused_imports)]
 pub(crate) use certificates::Certificates;
 pub(crate) use client::{Answer, Answers, Client};
 pub(crate) use collector::Collector;
@@ -48,6 +50,7 @@ pub(crate) use process::Process;
 pub(crate) use raw_call::{framed, raw_call};
 pub(crate) use record::{assert_same, hex, is_stdout_only, line_of_otlp, line_of_otlp_json};
 pub(crate) use rpc::{API_TOKEN, Rpc, metadata, reason_and_field};
+#[allow(unused_imports)]
 pub(crate) use rsyslog::{Rsyslog, Security, SyslogRecord};
 #[allow(unused_imports)]
 pub(crate) use sink::{Counts, Received, Sink, SinkOptions};
