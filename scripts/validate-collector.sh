@@ -34,7 +34,7 @@ declare -A needs=(
     [datadog]='BANGUI_DATADOG_API_KEY=0123'
     [papertrail]='BANGUI_PAPERTRAIL_HOST=logs.example.com BANGUI_PAPERTRAIL_PORT=12345'
     [elasticsearch]='BANGUI_ELASTICSEARCH_HOSTS=https://a.example.com:9200,https://b.example.com:9200'
-    [newrelic]='BANGUI_NEWRELIC_API_KEY=0123NRAL'
+    [newrelic]='BANGUI_NEWRELIC_API_KEY=0123'
     [splunk]='BANGUI_SPLUNK_HEC_URL=https://splunk.example.com:8088/services/collector
         BANGUI_SPLUNK_TOKEN=0123'
     [cloudwatch]='BANGUI_CLOUDWATCH_LOG_GROUP=g BANGUI_CLOUDWATCH_LOG_STREAM=s AWS_REGION=eu-west-1'
