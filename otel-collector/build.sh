@@ -10,34 +10,11 @@
 set -euo pipefail
 
 readonly BUILDER_VERSION=v0.141.0
-# A build that takes longer than this hangs: a cold one takes minutes even on two busy cores.
-readonly BUILD_LIMIT_SECONDS=2700
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly here
-readonly cache=${BANGUI_BUILD_CACHE:-$HOME/.cache/bangui-build}/collector
-
-say() { echo "collector: $*" >&2; }
-fail() { say "$*"; exit 1; }
-
-# Go is asked for here so that its lack is one clear line and not a failure in the middle.
-prepare_go() {
-    PATH=$PATH:/usr/local/go/bin
-    command -v go >/dev/null || fail "cannot be built: Go (1.24 or newer) is not installed"
-    # Without `direct`, a version that is not served fails at once instead of trying git.
-    GOPROXY=$(go env GOPROXY | sed 's/[,|]direct$//')
-    # A GOFLAGS, GOOS or GOWORK of the caller must not change what is built here.
-    export GOPROXY GOFLAGS=-buildvcs=false GOWORK=off
-    unset GOOS GOARCH
-}
-
-cache_key() {
-    {
-        cat "$here/builder.yaml" "$here/go.mod" "$here/go.sum" "$here/build.sh"
-        (cd "$here" && go version && find components -type f ! -name '*_test.go' ! -name '*.md' |
-            sort | xargs sha256sum)
-    } | sha256sum | cut -c1-16
-}
+readonly here tool=otelcol-bangui
+# shellcheck source=scripts/lib/cached-build.sh
+source "$here/../scripts/lib/cached-build.sh"
 
 # Leaves go.mod alone: a module whose content differs from the committed go.sum fails the build.
 build() {
@@ -50,7 +27,7 @@ build() {
         || { cat builder.log >&2; fail "the builder refused builder.yaml"; }
     # The builder writes a go.mod of its own; ours pins every module below it too.
     cp "$here/go.mod" go.mod
-    go build -trimpath -ldflags='-s -w' -o otelcol-bangui .
+    go build -trimpath -ldflags='-s -w' -o "$tool" .
 }
 
 # The checksum database does not answer for some modules, so that the sums are taken once, here,
@@ -70,39 +47,23 @@ update() {
 }
 
 main() {
-    prepare_go
-    mkdir -p "$cache"
     if [[ ${1:-} == --update ]]; then
-        work=$(mktemp -d "$cache/work.XXXXXX")
-        trap 'rm -rf "$work"' EXIT
+        local work
+        prepare_go
+        work=$(mktemp -d)
+        # The path is expanded now, for the variable is gone when the trap runs.
+        # shellcheck disable=SC2064
+        trap "rm -rf '$work'" EXIT
         update "$work"
         say "go.mod and go.sum are rewritten"
         return
     fi
     [[ $# -eq 0 ]] || fail "unknown argument '$1'; only --update is known"
 
-    binary=$cache/otelcol-bangui-$(cache_key)
-    if [[ ! -x $binary ]]; then
-        # Two callers at once (make run beside the tests) must not build twice.
-        exec 9>"$cache/lock"
-        flock -n 9 || { say "waiting for another build of it"; flock -w "$BUILD_LIMIT_SECONDS" 9 \
-            || fail "another build holds $cache/lock for too long"; }
-    fi
-    if [[ ! -x $binary ]]; then
-        say "building it, about 5 minutes the first time"
-        started_seconds=$SECONDS
-        rm -rf "$cache"/work.*
-        work=$(mktemp -d "$cache/work.XXXXXX")
-        trap 'rm -rf "$work"' EXIT
-        export -f build fail say
-        export here
-        timeout "$BUILD_LIMIT_SECONDS" nice -n 5 bash -euo pipefail -c 'build "$1"' _ "$work" >&2 \
-            || fail "the build failed"
-        # A move within one file system is atomic: nobody ever sees half a binary.
-        mv "$work/otelcol-bangui" "$binary"
-        say "built in $((SECONDS - started_seconds)) s"
-    fi
-    echo "$binary"
+    export here
+    mapfile -t components < <(
+        find "$here/components" -type f ! -name '*_test.go' ! -name '*.md' | sort)
+    cached_build "5 minutes" "$here"/{builder.yaml,go.mod,go.sum,build.sh} "${components[@]}"
 }
 
 main "$@"

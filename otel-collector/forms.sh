@@ -8,14 +8,14 @@ own=true
 
 problem() { printf '%s: %s\n' "$1" "$2" >&2; problems=$((problems + 1)); }
 is_set() { [[ -n ${!1:-} ]]; }
-require() { is_set "$1" || is_set "$1_FILE" || problem "$1" "is required by $2"; }
+# As itself, or as the file that holds it.
+is_given() { is_set "$1" || is_set "$1_FILE"; }
+require() { is_given "$1" || problem "$1" "is required by $2"; }
 
 # Both or neither.
 together() {
-    ! is_set "$1" && ! is_set "$1_FILE" || is_set "$2" || is_set "$2_FILE" \
-        || problem "$2" "is required beside $1"
-    ! is_set "$2" && ! is_set "$2_FILE" || is_set "$1" || is_set "$1_FILE" \
-        || problem "$1" "is required beside $2"
+    ! is_given "$1" || is_given "$2" || problem "$2" "is required beside $1"
+    ! is_given "$2" || is_given "$1" || problem "$1" "is required beside $2"
 }
 
 # A value must match a whole pattern. $1 name, $2 pattern (ERE), $3 what is wrong otherwise.
@@ -110,7 +110,7 @@ check_secret() {
 # Reads NAME or the file NAME_FILE into `text`, and the name that was used into `told`; `text` is
 # empty when neither is set or something is wrong.
 take_secret() {
-    local file=$1_FILE path=${1}_FILE
+    local file=$1_FILE path
     text='' told=$1
     if is_set "$file" && is_set "$1"; then
         problem "$1" "set beside $file; only one of them may be"
@@ -141,7 +141,7 @@ secret() {
     take_secret "$1"
     [[ -n $text ]] || return 0
     check_secret "$told" "$text"
-    if [[ $told == "$file" && ${own:-} == true && ${!file} =~ ^[A-Za-z0-9_./-]+$ ]]; then
+    if [[ $told == "$file" && $own == true && ${!file} =~ ^[A-Za-z0-9_./-]+$ ]]; then
         export "$1=\${secret:${!file}}"
     else
         export "$1=$(literal "$text")"

@@ -37,9 +37,8 @@ common() {
 # $1 in each of these: the words that say who requires a setting, or nothing when nobody does.
 datadog() {
     secret BANGUI_DATADOG_API_KEY
-    match BANGUI_DATADOG_SITE '[a-z0-9.-]*' "must be a host name, as datadoghq.com"
-    ! is_set BANGUI_DATADOG_SITE || is_name_or_ipv4 "$BANGUI_DATADOG_SITE" \
-        || [[ ! $BANGUI_DATADOG_SITE =~ ^[a-z0-9.-]*$ ]] \
+    local site=${BANGUI_DATADOG_SITE:-datadoghq.com}
+    [[ $site =~ ^[a-z0-9.-]*$ ]] && is_name_or_ipv4 "$site" \
         || problem BANGUI_DATADOG_SITE "must be a host name, as datadoghq.com"
     number BANGUI_DATADOG_BATCH_SIZE 1 1000
     number BANGUI_DATADOG_FLUSH_INTERVAL_SECONDS 1 300
@@ -94,8 +93,8 @@ newrelic() {
 splunk() {
     # Two names for the same thing.
     local token=BANGUI_SPLUNK_TOKEN other=BANGUI_SPLUNK_HEC_TOKEN
-    if is_set $other || is_set ${other}_FILE; then
-        if is_set $token || is_set ${token}_FILE; then
+    if is_given $other; then
+        if is_given $token; then
             is_set $token && problem $token "set beside $other; only one of them may be"
             is_set ${token}_FILE && problem ${token}_FILE "set beside $other"
         else
@@ -110,7 +109,7 @@ splunk() {
         "must be an index name: lowercase letters, digits, _ and -"
     common SPLUNK
     [[ -z $1 ]] || require BANGUI_SPLUNK_HEC_URL "$1"
-    [[ -z $1 ]] || is_set $other || is_set ${other}_FILE || require $token "$1"
+    [[ -z $1 ]] || is_given $other || require $token "$1"
 }
 
 cloudwatch() {
@@ -177,7 +176,7 @@ chosen_providers() {
 }
 
 main() {
-    local binary=${1:?usage: launch.sh COLLECTOR [--stock] [validate]} own=true command=()
+    local binary=${1:?usage: launch.sh COLLECTOR [--stock] [validate]} command=()
     shift
     while (($# > 0)); do
         case $1 in
@@ -189,7 +188,7 @@ main() {
     done
     unset_empty
 
-    local chosen='' name by configs=() extensions='' metrics
+    local chosen='' name by configs=() metrics
     chosen_providers
     match BANGUI_METRICS_PROVIDER 'prometheus|datadog|newrelic' \
         "must be prometheus, datadog or newrelic"
@@ -221,12 +220,6 @@ main() {
     ! is_true BANGUI_HOST_METRICS_ENABLED false || use options/host-metrics
     [[ ${BANGUI_TRACES_KEPT_PERCENT:-100} == 100 ]] || use options/trace-sampling
     [[ ${BANGUI_LOGS_KEPT_PERCENT:-100} == 100 ]] || use options/log-sampling
-    # Merging replaces lists, so that only the last file's extensions would be left.
-    if [[ $own == true && " $chosen " == *' elasticsearch '* \
-        && -e $here/own/providers/elasticsearch.yaml ]]; then
-        extensions=', bulk_guard'
-    fi
-    configs+=(--config "yaml:service::extensions: [health_check, file_storage/queue$extensions]")
     if [[ ${BANGUI_EXTERNAL_LOGGING_DELIVERY:-durable} == bounded ]]; then
         set -a
         # shellcheck source=otel-collector/delivery/bounded.env

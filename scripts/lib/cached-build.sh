@@ -3,6 +3,7 @@
 #
 # The script sets `tool` to the program's name and defines `build FOLDER`, which leaves a binary of
 # that name in the folder. What `build` uses of the script, the script exports.
+set -euo pipefail
 
 # A build that takes longer than this hangs: a cold one takes minutes even on two busy cores.
 readonly BUILD_LIMIT_SECONDS=2700
@@ -19,6 +20,25 @@ prepare_go() {
     # A GOFLAGS, GOOS or GOWORK of the caller must not change what is built here.
     export GOPROXY GOFLAGS=-buildvcs=false GOWORK=off
     unset GOOS GOARCH
+}
+
+json_field() { sed -n "s/^.*\"$1\": \"\(.*\)\".*$/\1/p"; }
+
+# build_module FOLDER MODULE VERSION SUM: builds `cmd/$tool` of a published Go module. Its own go.sum
+# verifies everything below it, and the sum here verifies the module.
+build_module() {
+    local work=$1 version=$2@$3 module folder sum
+    cd "$work"
+    # The sum is compared below, so the checksum database is not needed and may be unreachable.
+    module=$(GOSUMDB=off go mod download -json "$version")
+    folder=$(json_field Dir <<<"$module")
+    sum=$(json_field Sum <<<"$module")
+    [[ $sum == "$4" ]] || fail "the module's sum is $sum and not $4"
+    # The module cache is read-only, and a build must not write into it.
+    cp -r "$folder" source
+    chmod -R u+w source
+    cd source
+    go build -mod=readonly -trimpath -ldflags='-s -w' -o "../$tool" "./cmd/$tool"
 }
 
 # cached_build DURATION FILE…: prints the path of the binary, and builds it first when the cache
@@ -46,7 +66,7 @@ cached_build() {
         # The path is expanded now, for the variable is gone when the trap runs.
         # shellcheck disable=SC2064
         trap "rm -rf '$work'" EXIT
-        export -f build fail say
+        export -f build build_module fail json_field say
         export tool
         timeout "$BUILD_LIMIT_SECONDS" nice -n 5 bash -euo pipefail -c 'build "$1"' _ "$work" >&2 \
             || fail "the build failed"
