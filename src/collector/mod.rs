@@ -7,6 +7,7 @@ mod page;
 use std::time::Duration;
 
 use http::StatusCode;
+use serde::Serialize;
 
 use crate::fetch;
 pub use known::{Collector, Known, State};
@@ -17,7 +18,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A destination of log records, as far as the collector has counted since its start.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Destination {
     /// The provider's word.
     pub name: String,

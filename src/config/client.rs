@@ -5,6 +5,7 @@
 
 use http::Uri;
 
+use super::export::Switches;
 use super::{Environment, Export, Log, Problem};
 use crate::domain::Secret;
 
@@ -31,8 +32,8 @@ impl ClientSettings {
     pub fn read(mut env: Environment) -> Result<Self, Vec<Problem>> {
         let address = address(&mut env);
         let token = token(&mut env);
-        let (log, export) = (Log::read(&mut env), Export::read(&mut env));
-        let export = Export { metrics: None, ..export };
+        let (log, switches) = (Log::read(&mut env), Switches::read(&mut env));
+        let export = Export { metrics: None, ..Export::read(&mut env, switches) };
         let problems = env.into_problems();
         match (address, token) {
             (Some(address), Some(token)) if problems.is_empty() => {

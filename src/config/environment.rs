@@ -140,13 +140,8 @@ impl Environment {
     }
 
     /// Notes that a setting cannot be used.
-    ///
-    /// Some variables are read in two places; what is wrong with them is told once.
     pub fn problem(&mut self, name: &str, reason: impl Into<String>) {
-        let problem = Problem { name: name.to_owned(), reason: reason.into() };
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
-        }
+        self.problems.push(Problem { name: name.to_owned(), reason: reason.into() });
     }
 
     /// All names that are set and start with the prefix.

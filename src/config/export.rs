@@ -108,28 +108,48 @@ impl LogBuffer {
     }
 }
 
-impl Export {
+/// What may leave at all: read once, because the service's export and the destinations behind the
+/// collector both hang on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Switches {
+    /// `BANGUI_EXTERNAL_LOGGING_ENABLED`.
+    pub(super) external_logging: bool,
+    /// `BANGUI_METRICS_ENABLED`.
+    pub(super) metrics: bool,
+}
+
+impl Switches {
     pub(super) fn read(env: &mut Environment) -> Self {
+        Self {
+            external_logging: env.boolean("BANGUI_EXTERNAL_LOGGING_ENABLED", false),
+            metrics: env.boolean("BANGUI_METRICS_ENABLED", true),
+        }
+    }
+}
+
+impl Export {
+    pub(super) fn read(env: &mut Environment, switches: Switches) -> Self {
         let disabled = env.boolean("OTEL_SDK_DISABLED", false);
-        let metrics_enabled = env.boolean("BANGUI_METRICS_ENABLED", true);
-        let external = env.boolean("BANGUI_EXTERNAL_LOGGING_ENABLED", false);
         let general = endpoint(env, "OTEL_EXPORTER_OTLP_ENDPOINT");
         let mut own = None;
         let mut signal = |name: &str| {
             let protocol = protocol(env, name);
             let endpoint = endpoint(env, &format!("OTEL_EXPORTER_OTLP_{name}_ENDPOINT"));
-            let wanted = endpoint.is_some() || general.is_some() || external;
+            let wanted = endpoint.is_some() || general.is_some() || switches.external_logging;
             own = own.take().or(endpoint);
             (wanted && !disabled).then_some(protocol)
         };
         let (traces, metrics, logs) = (signal("TRACES"), signal("METRICS"), signal("LOGS"));
-        let metrics = metrics.filter(|_| metrics_enabled);
+        let metrics = metrics.filter(|_| switches.metrics);
         let any = traces.or(metrics).or(logs).is_some();
         Self {
             traces,
             metrics,
             logs,
-            endpoint: general.or(own).or(external.then(|| DEFAULT_ENDPOINT.into())).filter(|_| any),
+            endpoint: general
+                .or(own)
+                .or(switches.external_logging.then(|| DEFAULT_ENDPOINT.into()))
+                .filter(|_| any),
             metric_interval_is_set: env.any(&["OTEL_METRIC_EXPORT_INTERVAL"]),
             sampler: sampler(env),
             log_buffer: LogBuffer::read(env),
@@ -197,7 +217,8 @@ mod tests {
     }
 
     fn read_from(env: &mut Environment) -> Export {
-        Export::read(env)
+        let switches = Switches::read(env);
+        Export::read(env, switches)
     }
 
     #[test]

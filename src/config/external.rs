@@ -3,10 +3,10 @@
 //! The service itself needs few of them. It checks them all, because `bangui config` and the start
 //! of the service are where an operator looks for what is wrong.
 
+use super::export::Switches;
 use super::providers::{PROVIDERS, Provider, Setting};
 use super::{Environment, collector};
 
-const ENABLED: &str = "BANGUI_EXTERNAL_LOGGING_ENABLED";
 const PROVIDER: &str = "BANGUI_EXTERNAL_LOGGING_PROVIDER";
 const DEFAULT_PROVIDER: &str = "otlp";
 const DELIVERY: &str = "BANGUI_EXTERNAL_LOGGING_DELIVERY";
@@ -52,7 +52,7 @@ pub(super) enum Shown {
 }
 
 impl External {
-    pub(super) fn read(env: &mut Environment) -> Self {
+    pub(super) fn read(env: &mut Environment, switches: Switches) -> Self {
         let choices = [("durable", Delivery::Durable), ("bounded", Delivery::Bounded)];
         let metrics = [
             ("prometheus", MetricsProvider::Prometheus),
@@ -60,8 +60,8 @@ impl External {
             ("newrelic", MetricsProvider::NewRelic),
         ];
         let mut external = Self {
-            is_enabled: env.boolean(ENABLED, false),
-            metrics_enabled: env.boolean("BANGUI_METRICS_ENABLED", true),
+            is_enabled: switches.external_logging,
+            metrics_enabled: switches.metrics,
             providers: providers(env),
             delivery: env.choice(DELIVERY, Delivery::Durable, &choices),
             metrics_provider: env.choice(METRICS_PROVIDER, MetricsProvider::Prometheus, &metrics),

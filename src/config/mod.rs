@@ -30,6 +30,7 @@ pub use proxies::TrustedProxies;
 pub use quiet::{ENDPOINTS, QuietEndpoints};
 
 use crate::domain::Secret;
+use export::Switches;
 
 /// How detailed the log is, from most to least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -152,7 +153,8 @@ const SESSION_CLEANUP_SECONDS: RangeInclusive<u32> = 1..=24 * 3600;
 impl Settings {
     /// Reads all settings, or tells everything that is wrong with them.
     pub fn read(mut env: Environment) -> Result<Self, Vec<Problem>> {
-        let external = External::read(&mut env);
+        let switches = Switches::read(&mut env);
+        let external = External::read(&mut env, switches);
         let data_dir = PathBuf::from(env.text("BANGUI_DATA_DIR").unwrap_or("./data".into()));
         let settings = Self {
             listen: env.parse("BANGUI_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8000))),
@@ -186,7 +188,7 @@ impl Settings {
                 ],
             ),
             quiet_endpoints: QuietEndpoints::read(&mut env),
-            export: Export::read(&mut env),
+            export: Export::read(&mut env, switches),
             external,
             collector_dir: env.parse("BANGUI_COLLECTOR_DIR", DEFAULT_COLLECTOR_DIR.into()),
             collector_metrics_url: neighbour_url(&mut env, "BANGUI_COLLECTOR_METRICS_URL")

@@ -36,6 +36,7 @@ impl External {
 
 #[cfg(test)]
 mod tests {
+    use crate::config::export::Switches;
     use crate::config::{Environment, External};
 
     #[test]
@@ -48,7 +49,9 @@ mod tests {
             ("BANGUI_CLOUDWATCH_LOG_GROUP", "/bangui"),
             ("BANGUI_SPLUNK_INDEX", "main"),
         ];
-        let external = External::read(&mut Environment::from_pairs(env));
+        let mut env = Environment::from_pairs(env);
+        let switches = Switches::read(&mut env);
+        let external = External::read(&mut env, switches);
         let queries = external.queries("00ff");
         let told: Vec<_> = queries.iter().map(|(word, _)| *word).collect();
         assert_eq!(told.join(","), words);

@@ -102,21 +102,12 @@ pub struct Collector {
     pub destinations: Vec<Destination>,
 }
 
-/// A destination of logs. All counts are records, since the collector's start.
+/// A destination of logs.
 #[derive(Debug, Serialize)]
 pub struct Destination {
-    /// The provider's word.
-    pub name: String,
-    /// Records that wait.
-    pub queue_size: u64,
-    /// How many may.
-    pub queue_capacity: u64,
-    /// Records that it has acknowledged.
-    pub sent: u64,
-    /// Records of failed attempts, each attempt counted; they are tried again.
-    pub failed: u64,
-    /// Records that were given up.
-    pub dropped: u64,
+    /// What the collector has counted.
+    #[serde(flatten)]
+    pub counts: collector::Destination,
     /// Whether the last attempts failed.
     pub failing: bool,
 }
@@ -125,12 +116,7 @@ impl From<collector::State> for Collector {
     fn from(state: collector::State) -> Self {
         let destination = |known: collector::Known| Destination {
             // The collector's word, and a collector is whoever answers.
-            name: clean(known.counts.name),
-            queue_size: known.counts.queue_size,
-            queue_capacity: known.counts.queue_capacity,
-            sent: known.counts.sent,
-            failed: known.counts.failed,
-            dropped: known.counts.dropped,
+            counts: collector::Destination { name: clean(known.counts.name), ..known.counts },
             failing: known.is_failing,
         };
         Self {

@@ -125,12 +125,12 @@ impl From<status::Lock> for LockHealth {
 impl From<status::Collector> for Collector {
     fn from(collector: status::Collector) -> Self {
         let destination = |it: status::Destination| Destination {
-            name: it.name,
-            queue_size: it.queue_size,
-            queue_capacity: it.queue_capacity,
-            sent: it.sent,
-            failed: it.failed,
-            dropped: it.dropped,
+            name: it.counts.name,
+            queue_size: it.counts.queue_size,
+            queue_capacity: it.counts.queue_capacity,
+            sent: it.counts.sent,
+            failed: it.counts.failed,
+            dropped: it.counts.dropped,
             failing: it.failing,
         };
         Self {
