@@ -62,6 +62,7 @@ func startSink(options options) (*sink, error) {
 		return nil, err
 	}
 	own := &sink{store: newStore(maxRecords, maxRecordBytes, maxRequests), modes: newModes()}
+	own.store.countOnly = options.countOnly
 	own.modes.isTCP = options.forwardTCP != ""
 	var serve func(net.Listener) func()
 	if own.modes.isTCP {
@@ -161,6 +162,8 @@ const (
 	// maxRecords and maxRecordBytes bound what is kept; beyond them the answer is 507.
 	maxRecords     = 500_000
 	maxRecordBytes = 512 << 20
+	// maxUIDs bounds what is counted with --count-only.
+	maxUIDs = 2_000_000
 	// maxRequests bounds the requests that are remembered; the oldest go first.
 	maxRequests = 100_000
 	// maxConnections bounds the data port; more wait in the kernel's backlog.

@@ -18,6 +18,8 @@ type options struct {
 	accessKeyID, secretAccessKey string
 	forward                      *url.URL
 	forwardTCP                   string
+	// countOnly leaves out what was received and keeps how often.
+	countOnly bool
 }
 
 func parseOptions(arguments []string) (options, error) {
@@ -36,6 +38,7 @@ func parseOptions(arguments []string) (options, error) {
 	set.StringVar(&own.secretAccessKey, "aws-secret-access-key", "", "the AWS key")
 	set.StringVar(&forward, "forward", "", "URL of a real server behind it")
 	set.StringVar(&own.forwardTCP, "forward-tcp", "", "address of a real TCP server behind it")
+	set.BoolVar(&own.countOnly, "count-only", false, "count records and keep none")
 	if err := set.Parse(arguments); err != nil {
 		return own, errors.New("the arguments are not understood; README.md lists them")
 	}

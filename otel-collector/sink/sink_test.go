@@ -193,6 +193,16 @@ func jsonText(t *testing.T, value any) string {
 	return string(text)
 }
 
+func TestCountedRecordsAreNotKept(t *testing.T) {
+	store := newStore(1, 1, 10)
+	store.countOnly = true
+	log := func(uid string) record { return record{kindLog, map[string]any{"uid": uid}} }
+	must(t, store.add(batch{vendor: "v", records: []record{log("a"), log("b"), log("a")}}))
+	equal(t, "records", len(store.records), 0)
+	equal(t, "copies of a", store.counts.UIDs["a"], 2)
+	equal(t, "logs", store.counts.Records["v"][kindLog], 3)
+}
+
 func TestFullStoreRefusesWholeBatches(t *testing.T) {
 	store := newStore(3, 1<<20, 10)
 	two := batch{vendor: "v", records: []record{{kindLog, nil}, {kindLog, nil}}}

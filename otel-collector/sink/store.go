@@ -68,6 +68,8 @@ func loud(format string, values ...any) { log.Printf("!!! "+format, values...) }
 // store keeps what was received, within limits.
 type store struct {
 	maxRecords, maxBytes, maxRequests int
+	// countOnly keeps no record, for tests with millions; what limits them is then maxUIDs.
+	countOnly bool
 
 	lock     sync.RWMutex
 	next     uint64
@@ -118,6 +120,9 @@ func (s *store) add(batch batch) error {
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
+	if s.countOnly {
+		return s.countAll(added, uids)
+	}
 	if len(s.records)+len(added) > s.maxRecords || s.bytes+length > s.maxBytes {
 		loud("full with %d records in %d bytes: refusing %d more with 507 until DELETE /received",
 			len(s.records), s.bytes, len(added))
@@ -127,6 +132,17 @@ func (s *store) add(batch batch) error {
 	for index, one := range added {
 		one.sequence = s.sequence()
 		s.records = append(s.records, one)
+		s.count(one, uids[index])
+	}
+	return nil
+}
+
+func (s *store) countAll(added []kept, uids []string) error {
+	if len(s.counts.UIDs)+len(uids) > maxUIDs {
+		loud("full with %d uids: refusing %d more with 507", len(s.counts.UIDs), len(uids))
+		return errFull
+	}
+	for index, one := range added {
 		s.count(one, uids[index])
 	}
 	return nil

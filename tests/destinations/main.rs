@@ -13,6 +13,7 @@ mod support;
 
 mod delivery;
 mod elasticsearch;
+mod figures;
 mod inputs;
 mod ledger;
 mod otlp;

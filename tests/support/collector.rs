@@ -102,6 +102,11 @@ impl Collector {
         assert!(ended.is_some(), "the collector does not end: {}", self.said());
     }
 
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.as_ref().expect("the collector runs").id()
+    }
+
     /// Has it read its configuration again, files of secrets too.
     pub(crate) fn reload(&mut self) {
         self.process.as_mut().expect("the collector runs").signal("HUP");

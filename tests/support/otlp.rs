@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
@@ -23,6 +24,7 @@ use super::{SOON, eventually, hex, line_of_otlp};
 struct Payload {
     path: String,
     message: Bytes,
+    came_at: SystemTime,
 }
 
 /// The receiver; it ends when it is dropped.
@@ -55,7 +57,11 @@ impl OtlpReceiver {
         let sink: Sink = Arc::new(move |path, message| {
             let status = answer.load(Ordering::Relaxed);
             if status == 200 {
-                kept.lock().unwrap().push(Payload { path: path.to_owned(), message });
+                kept.lock().unwrap().push(Payload {
+                    path: path.to_owned(),
+                    message,
+                    came_at: SystemTime::now(),
+                });
             } else {
                 refused.fetch_add(1, Ordering::Relaxed);
             }
@@ -149,6 +155,20 @@ impl OtlpReceiver {
                 it.log_records.into_iter().map(move |record| (name.clone(), record))
             })
             .collect()
+    }
+
+    /// From what each log record tells of to its arrival.
+    pub(crate) fn delays(&self) -> Vec<Duration> {
+        let mut delays = Vec::new();
+        for payload in self.all().into_iter().filter(|payload| payload.path.ends_with("ogs")) {
+            let message = ExportLogsServiceRequest::decode(payload.message).unwrap();
+            let came_at = payload.came_at.duration_since(UNIX_EPOCH).unwrap();
+            let scopes = message.resource_logs.into_iter().flat_map(|it| it.scope_logs);
+            let records = scopes.flat_map(|it| it.log_records);
+            let since = |record: LogRecord| Duration::from_nanos(record.time_unix_nano);
+            delays.extend(records.map(|record| came_at.saturating_sub(since(record))));
+        }
+        delays
     }
 
     /// All log records as lines, in the order in which they came.

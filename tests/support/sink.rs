@@ -52,6 +52,11 @@ impl SinkOptions {
         self.with(["--client-ca", certificate])
     }
 
+    /// Counts records by their uid and keeps none, for tests with a million of them.
+    pub(crate) fn count_only(self) -> Self {
+        self.with(["--count-only"])
+    }
+
     /// In front of a real HTTP server, which has what arrives; the sink decodes nothing then.
     pub(crate) fn forward(self, url: &str) -> Self {
         self.with(["--forward", url])
@@ -195,6 +200,13 @@ impl Sink {
             logs_without_uid: counts["logs_without_uid"].as_u64().unwrap(),
             uids: uids.into_iter().map(|(uid, count)| (uid, count.as_u64().unwrap())).collect(),
         }
+    }
+
+    /// How many log records have arrived, copies among them.
+    pub(crate) fn log_records(&self) -> u64 {
+        let counts = self.control.get("/counts?uids=false").expect(200).json();
+        let vendors = counts["records"].as_object().unwrap().values();
+        vendors.filter_map(|vendor| vendor["logs"].as_u64()).sum()
     }
 
     /// Forgets what it has stored and counted.

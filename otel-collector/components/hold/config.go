@@ -29,6 +29,9 @@ type Config struct {
 	GiveUpAfter time.Duration `mapstructure:"give_up_after"`
 	// MaxDeadLetterMiB bounds the whole folder; beyond it batches are held on.
 	MaxDeadLetterMiB int `mapstructure:"max_dead_letter_mib"`
+	// MaxUnderWay bounds the batches that are sent at a time, so the copies after a fault; 0 leaves
+	// it to the hop.
+	MaxUnderWay int `mapstructure:"max_under_way"`
 
 	// prevents unkeyed literals
 	_ struct{}
@@ -38,6 +41,7 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		GiveUpAfter:      defaultGiveUpAfter,
 		MaxDeadLetterMiB: defaultMaxDeadLetterMiB,
+		MaxUnderWay:      1,
 	}
 }
 
@@ -55,6 +59,9 @@ func (c *Config) Validate() error {
 	}
 	if c.MaxDeadLetterMiB < 1 {
 		problems = append(problems, errors.New("max_dead_letter_mib must be at least 1"))
+	}
+	if c.MaxUnderWay < 0 {
+		problems = append(problems, errors.New("max_under_way must not be negative"))
 	}
 	return errors.Join(problems...)
 }

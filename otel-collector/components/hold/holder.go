@@ -36,6 +36,7 @@ type holder struct {
 	signal      string
 	folder      *folder
 	table       *table
+	turns       turns
 	instruments *instruments
 	reporter    *reporter
 	now         func() time.Time
@@ -52,7 +53,7 @@ func newHolder(set processor.Settings, config *Config, signal string) (*holder, 
 	}
 	made := &holder{
 		config: config, destination: destination, signal: signal,
-		folder: shared, table: newTable(), now: time.Now,
+		folder: shared, table: newTable(), turns: newTurns(config.MaxUnderWay), now: time.Now,
 		reporter: &reporter{logger: set.Logger.With(
 			zap.String("destination", destination), zap.String("signal", signal))},
 	}

@@ -31,6 +31,10 @@ type logsProcessor struct {
 // unless the exporter itself confirms that: an exporter may hand on one error of several, and only
 // an answer without any acknowledges a record. With ids this makes no copies.
 func (p *logsProcessor) ConsumeLogs(ctx context.Context, ld plog.Logs) error {
+	if err := p.turns.take(ctx); err != nil {
+		return err
+	}
+	defer p.turns.giveBack()
 	original := plog.NewLogs()
 	ld.CopyTo(original)
 	whole := logsPayload(original)

@@ -66,8 +66,9 @@ func TestConfigIsChecked(t *testing.T) {
 	config.Destination = ""
 	_, err := config.destination(component.MustNewID("hold"))
 	require.ErrorContains(t, err, "needs a destination")
-	config.GiveUpAfter, config.MaxDeadLetterMiB = 0, 0
+	config.GiveUpAfter, config.MaxDeadLetterMiB, config.MaxUnderWay = 0, 0, -1
 	err = config.Validate()
+	require.ErrorContains(t, err, "max_under_way")
 	require.ErrorContains(t, err, "give_up_after")
 	require.ErrorContains(t, err, "max_dead_letter_mib")
 }

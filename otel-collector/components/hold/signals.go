@@ -17,6 +17,10 @@ type metricsProcessor struct {
 }
 
 func (p *metricsProcessor) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	if err := p.turns.take(ctx); err != nil {
+		return err
+	}
+	defer p.turns.giveBack()
 	original := pmetric.NewMetrics()
 	md.CopyTo(original)
 	batch := metricsPayload(original)
@@ -42,6 +46,10 @@ type tracesProcessor struct {
 }
 
 func (p *tracesProcessor) ConsumeTraces(ctx context.Context, td ptrace.Traces) error {
+	if err := p.turns.take(ctx); err != nil {
+		return err
+	}
+	defer p.turns.giveBack()
 	original := ptrace.NewTraces()
 	td.CopyTo(original)
 	batch := tracesPayload(original)
