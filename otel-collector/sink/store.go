@@ -120,32 +120,29 @@ func (s *store) add(batch batch) error {
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	if s.countOnly {
-		return s.countAll(added, uids)
-	}
-	if len(s.records)+len(added) > s.maxRecords || s.bytes+length > s.maxBytes {
-		loud("full with %d records in %d bytes: refusing %d more with 507 until DELETE /received",
-			len(s.records), s.bytes, len(added))
+	if s.isFull(len(added), length) {
+		loud("full with %d records in %d bytes and %d uids: "+
+			"refusing %d more with 507 until DELETE /received",
+			len(s.records), s.bytes, len(s.counts.UIDs), len(added))
 		return errFull
 	}
-	s.bytes += length
 	for index, one := range added {
-		one.sequence = s.sequence()
-		s.records = append(s.records, one)
 		s.count(one, uids[index])
+		if !s.countOnly {
+			one.sequence = s.sequence()
+			s.records = append(s.records, one)
+			s.bytes += len(one.text)
+		}
 	}
 	return nil
 }
 
-func (s *store) countAll(added []kept, uids []string) error {
-	if len(s.counts.UIDs)+len(uids) > maxUIDs {
-		loud("full with %d uids: refusing %d more with 507", len(s.counts.UIDs), len(uids))
-		return errFull
+// isFull tells whether so many more records, of so many bytes, would go beyond a limit.
+func (s *store) isFull(records, bytes int) bool {
+	if s.countOnly {
+		return len(s.counts.UIDs)+records > maxUIDs
 	}
-	for index, one := range added {
-		s.count(one, uids[index])
-	}
-	return nil
+	return len(s.records)+records > s.maxRecords || s.bytes+bytes > s.maxBytes
 }
 
 func (s *store) sequence() uint64 {

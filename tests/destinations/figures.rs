@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use http::Method;
 
 use super::inputs::page;
+use super::ledger::duplicated;
 use super::otlp::collector_to;
 use crate::support::{
     Bangui, Client, Collector, OtlpReceiver, Sink, SinkOptions, eventually, expect, heavy,
@@ -25,7 +26,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// So long may it take until everything has arrived.
 const CATCH_UP: Duration = Duration::from_secs(1200);
 
-/// A request with records as BanGUI sends them for requests; each has a uid of its own.
+/// A request with records as BanGUI sends them for requests; each has a uid of its own. It
+/// is put together as text, because making it must not be what is measured.
 fn request(first: usize) -> String {
     let now = UNIX_EPOCH.elapsed().unwrap().as_nanos();
     let text = |key: &str, value: &str| {
@@ -96,7 +98,7 @@ fn peak_mib(id: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
-fn bytes_below(folder: &Path) -> u64 {
+fn size_of_files(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     entries.map(|entry| entry.metadata().unwrap().len()).sum()
 }
@@ -140,7 +142,7 @@ fn replay(backlog: usize) {
     let before = cpu_seconds(id);
     let sent = send(&collector, FLOW..FLOW + backlog);
     let kept = cpu_seconds(id) - before;
-    let disk = bytes_below(&collector.state().join("queue"));
+    let disk = size_of_files(&collector.state().join("queue"));
     let before = cpu_seconds(id);
     sinks.iter().for_each(|sink| sink.set_ok());
     let total = FLOW + backlog;
@@ -160,8 +162,7 @@ fn replay(backlog: usize) {
     );
     for (sink, name) in sinks.into_iter().zip(["datadog", "otlp"]) {
         let uids = sink.counts().uids;
-        let copies: u64 = uids.values().map(|count| count - 1).sum();
-        println!("{name}: lost {}, copies {copies}", total - uids.len());
+        println!("{name}: lost {}, copies {}", total - uids.len(), duplicated(&uids));
         assert_eq!(uids.len(), total, "{name}\n{}", page(&collector, "TELEMETRY_PORT"));
     }
 }

@@ -4,13 +4,11 @@
 use serde_json::Value;
 
 use super::inputs::page;
-use super::ledger::{self, Destination};
+use super::ledger::{self, Destination, MAX_BATCH_RECORDS};
 use crate::support::{Collector, Sink, SinkOptions, heavy};
 
 /// A key that every vendor here is given.
 const KEY: &str = "0123456789abcdef0123456789abcdef";
-/// The most records of a batch: one may arrive twice for each fault.
-const BATCH: u64 = 500;
 
 fn destination<'a>(name: &'a str, sink: &'a Sink) -> Destination<'a> {
     Destination {
@@ -70,6 +68,6 @@ fn what_is_acknowledged_arrives_whatever_the_destinations_do() {
     for figures in all {
         assert!(figures.acknowledged > 1000, "{figures:?}");
         assert_eq!(figures.lost, 0, "{figures:?}");
-        assert!(figures.duplicated <= figures.faults as u64 * BATCH, "{figures:?}");
+        assert!(figures.duplicated <= (figures.faults * MAX_BATCH_RECORDS) as u64, "{figures:?}");
     }
 }

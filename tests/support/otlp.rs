@@ -160,10 +160,9 @@ impl OtlpReceiver {
     /// From what each log record tells of to its arrival.
     pub(crate) fn delays(&self) -> Vec<Duration> {
         let mut delays = Vec::new();
-        for payload in self.all().into_iter().filter(|payload| payload.path.ends_with("ogs")) {
-            let message = ExportLogsServiceRequest::decode(payload.message).unwrap();
-            let came_at = payload.came_at.duration_since(UNIX_EPOCH).unwrap();
-            let scopes = message.resource_logs.into_iter().flat_map(|it| it.scope_logs);
+        for (came_at, request) in self.received::<ExportLogsServiceRequest>("ogs") {
+            let came_at = came_at.duration_since(UNIX_EPOCH).unwrap();
+            let scopes = request.resource_logs.into_iter().flat_map(|it| it.scope_logs);
             let records = scopes.flat_map(|it| it.log_records);
             let since = |record: LogRecord| Duration::from_nanos(record.time_unix_nano);
             delays.extend(records.map(|record| came_at.saturating_sub(since(record))));
@@ -198,10 +197,15 @@ impl OtlpReceiver {
         self.payloads.lock().unwrap().clone()
     }
 
-    /// The messages of one signal: both transports have its name in the path.
+    /// The messages of one signal.
     fn decoded<T: Message + Default>(&self, signal: &str) -> Vec<T> {
+        self.received(signal).into_iter().map(|(_, message)| message).collect()
+    }
+
+    /// The same with when they came: both transports have the signal's name in the path.
+    fn received<T: Message + Default>(&self, signal: &str) -> Vec<(SystemTime, T)> {
         let own = self.all().into_iter().filter(|payload| payload.path.contains(signal));
-        own.map(|payload| T::decode(payload.message).expect("an OTLP message")).collect()
+        own.map(|it| (it.came_at, T::decode(it.message).expect("an OTLP message"))).collect()
     }
 }
 

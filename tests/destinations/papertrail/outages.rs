@@ -7,11 +7,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{collector_to, line_of};
-use crate::ledger::{self, Destination, Fault, Figures};
+use crate::ledger::{self, Destination, Fault, Figures, MAX_BATCH_RECORDS};
 use crate::support::{Certificates, Rsyslog, Security, Sink, SinkOptions, heavy};
-
-/// A batch has so many records at most.
-const BATCH: usize = 500;
 
 /// Lets a server do what a mode says, and be well again at `ok`.
 fn set_mode(rsyslog: &RefCell<Rsyslog>, mode: &Value) {
@@ -66,7 +63,7 @@ fn report(what: &str, figures: &Figures) {
         figures.faults, figures.seconds, figures.acknowledged, figures.lost, figures.duplicated
     );
     assert!(figures.acknowledged > 1000, "{figures:?}");
-    assert!(figures.duplicated <= (figures.faults * BATCH) as u64, "{figures:?}");
+    assert!(figures.duplicated <= (figures.faults * MAX_BATCH_RECORDS) as u64, "{figures:?}");
 }
 
 /// A server, and the setting by which the collector finds it so.
@@ -140,5 +137,5 @@ fn a_dying_syslog_server_loses_what_it_had_read_at_most() {
     report("killed", &figures);
     // What is killed between reading a batch and writing it ends its connections in order, which
     // only an answer could tell apart; syslog has none.
-    assert!(figures.lost <= BATCH, "{figures:?}");
+    assert!(figures.lost <= MAX_BATCH_RECORDS, "{figures:?}");
 }
