@@ -180,31 +180,6 @@ fn assert_none(rule: &str, findings: &[String]) {
     assert!(findings.is_empty(), "{rule}\n  {}\n", findings.join("\n  "));
 }
 
-/// The instruments of the process and their units: each is a literal with dots, and its unit is
-/// the next literal if that is one; else the helper for durations made it, in seconds.
-fn instruments() -> BTreeMap<String, String> {
-    let (_, text) = rust_sources()
-        .into_iter()
-        .find(|(path, _)| path == "src/telemetry/metrics.rs")
-        .unwrap_or_else(|| panic!("src/telemetry/metrics.rs is gone"));
-    let is_name = |it: &str| {
-        let starts_right = it.starts_with(|it: char| it.is_ascii_lowercase());
-        starts_right && it.contains('.') && it.bytes().all(is_name_byte)
-    };
-    let parts: Vec<&str> = text.split('"').collect();
-    // Literals have odd places; what stands before each tells an attribute from an instrument.
-    let literals = (1..parts.len()).step_by(2);
-    let found = literals.filter(|at| {
-        let before = parts[at - 1].trim_end();
-        is_name(parts[*at]) && !before.ends_with("KeyValue::new(")
-    });
-    let unit = |at: usize| match parts.get(at + 2) {
-        Some(unit) if unit.starts_with('{') && unit.ends_with('}') => (*unit).to_owned(),
-        _ => "s".to_owned(),
-    };
-    found.map(|at| (parts[at].to_owned(), unit(at))).collect()
-}
-
 /// The attributes that spans, instruments and the resource carry.
 fn used_attributes() -> Places {
     let mut places = Places::new();
@@ -284,19 +259,55 @@ fn every_field_of_an_event_is_declared_with_it() {
     }
 }
 
-#[test]
-fn every_instrument_is_declared_with_its_unit() {
-    let text = read("telemetry/metrics.yaml");
-    let mut declared = BTreeMap::new();
-    let mut name = "";
-    for line in text.lines().map(str::trim_start) {
-        if let Some(value) = line.strip_prefix("metric_name: ") {
-            name = value;
-        } else if let Some(unit) = line.strip_prefix("unit: ") {
-            declared.insert(name.to_owned(), unit.trim_matches('"').to_owned());
+/// An instrument in words: its name, kind and unit, what it tells, and its attributes.
+type Instruments = BTreeMap<String, (String, String, String, BTreeSet<String>)>;
+
+/// The instruments that the registry declares.
+fn declared_instruments() -> Instruments {
+    let mut declared = Instruments::new();
+    let (mut name, mut is_brief) = (String::new(), false);
+    for (_, line) in registry("metrics") {
+        name = line.strip_prefix("metric_name: ").map_or(name, str::to_owned);
+        if line.starts_with("- id: ") {
+            name.clear();
+        }
+        let Some((key, value)) = line.split_once(": ").or(line.split_once(':')) else {
+            // A brief that is too long for its line goes on below.
+            if is_brief {
+                let brief = &mut declared.entry(name.clone()).or_default().2;
+                brief.push_str(if brief.is_empty() { "" } else { " " });
+                brief.push_str(&line);
+            }
+            continue;
+        };
+        is_brief = key == "brief";
+        let entry = declared.entry(name.clone()).or_default();
+        let value = value.trim_matches('"');
+        match key {
+            "instrument" => value.clone_into(&mut entry.0),
+            "unit" => value.clone_into(&mut entry.1),
+            "brief" if value != ">-" => value.clone_into(&mut entry.2),
+            "- ref" => _ = entry.3.insert(value.to_owned()),
+            _ => {}
         }
     }
-    assert_eq!(instruments(), declared, "left: src/telemetry/metrics.rs, right: the registry");
+    declared.remove("");
+    declared
+}
+
+#[test]
+fn every_instrument_is_declared_as_it_is() {
+    let defined = bangui::telemetry::metrics::definitions().map(|it| {
+        let attributes = it.attributes.iter().map(|key| (*key).to_owned()).collect();
+        let words = (it.kind.name().to_owned(), it.unit.to_owned(), it.brief.to_owned());
+        (it.name.to_owned(), (words.0, words.1, words.2, attributes))
+    });
+    let defined: Vec<_> = defined.collect();
+    let own: Instruments = defined.iter().cloned().collect();
+    assert_eq!(own.len(), defined.len(), "two instruments have one name");
+    let declared = declared_instruments();
+    assert!(declared.len() > 15, "the search for instruments finds too little: {declared:?}");
+    assert_eq!(own, declared, "left: src/telemetry/metrics/, right: the registry");
 }
 
 #[test]

@@ -229,6 +229,18 @@ fn method_name(method: &Method) -> &'static str {
     }
 }
 
+/// The conventions' word for what failed on our side: the status itself.
+fn error_type(status_code: u16) -> Option<&'static str> {
+    match status_code {
+        ..500 => None,
+        500 => Some("500"),
+        502 => Some("502"),
+        503 => Some("503"),
+        504 => Some("504"),
+        _ => Some("_OTHER"),
+    }
+}
+
 /// Puts the ids of the request's trace on its answer.
 fn identify(response: &mut Response<Body>, span: &Span) {
     let id = span::correlation_id_of(span).and_then(|id| HeaderValue::try_from(id).ok());
@@ -258,9 +270,9 @@ impl Running {
         self.is_over = true;
         let elapsed = self.started.elapsed();
         self.span.record("http.response.status_code", i64::from(status_code));
-        let error = (status_code >= 500).then(|| status_code.to_string());
-        if let Some(error) = &error {
-            self.span.record("otel.status_code", "ERROR").record("error.type", error.as_str());
+        let error = error_type(status_code);
+        if let Some(error) = error {
+            self.span.record("otel.status_code", "ERROR").record("error.type", error);
         }
         metrics::http_request(&self.facts, status_code, elapsed.as_secs_f64(), error);
         // What failed is told, wherever it was asked: a probe that is refused has a reason, too.

@@ -1,0 +1,65 @@
+//! The instruments, and one plain function for each fact that an edge reports.
+//!
+//! Edges name facts, not instruments: they call these functions, which do nothing before
+//! telemetry is initialised (in unit tests, in one-shot commands). Names and units follow the
+//! semantic conventions where there is one; `telemetry/metrics*.yaml` declares the rest.
+//!
+//! Each file holds the instruments of one subject, with their [`Definition`]s beside the
+//! functions that fill them.
+
+mod attributes;
+mod database;
+mod definition;
+mod fail2ban;
+mod http;
+mod log;
+mod rpc;
+mod scheduled;
+mod scheduler;
+
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry_sdk::metrics::{Aggregation, Instrument, SdkMeterProvider, Stream};
+
+pub use database::db_operation;
+pub use definition::{Definition, Kind};
+pub use fail2ban::{fail2ban_command, fail2ban_connection_error, set_counts};
+pub use http::{HttpRequest, http_active_requests, http_request};
+pub use rpc::rpc_call;
+pub use scheduler::{
+    scheduler_lock_heartbeat_lost, scheduler_lock_held_by_other, scheduler_lock_taken_over,
+    set_scheduler_lock, task,
+};
+
+const ALL: [&[&Definition]; 6] = [
+    http::DEFINITIONS,
+    rpc::DEFINITIONS,
+    fail2ban::DEFINITIONS,
+    database::DEFINITIONS,
+    scheduler::DEFINITIONS,
+    log::DEFINITIONS,
+];
+
+/// Every instrument of the process.
+pub fn definitions() -> impl Iterator<Item = &'static Definition> {
+    ALL.into_iter().flatten().copied()
+}
+
+/// Creates the instruments. Called once, by telemetry's start.
+pub(super) fn install(provider: &SdkMeterProvider) {
+    let meter = provider.meter("bangui");
+    http::install(&meter);
+    rpc::install(&meter);
+    fail2ban::install(&meter);
+    database::install(&meter);
+    scheduler::install(&meter);
+    log::install(&meter);
+}
+
+/// Gives every instrument its attributes, its limit and its bounds; one without a definition tells
+/// nothing.
+pub(super) fn view(instrument: &Instrument) -> Option<Stream> {
+    match definitions().find(|definition| definition.name == instrument.name()) {
+        Some(definition) => definition.view(),
+        None => Stream::builder().with_aggregation(Aggregation::Drop).build().ok(),
+    }
+}
