@@ -8,7 +8,7 @@
 
 use opentelemetry::Key;
 use opentelemetry::metrics::{
-    AsyncInstrument, Counter, Histogram, HistogramBuilder, InstrumentBuilder, Meter, UpDownCounter,
+    AsyncInstrument, Counter, Histogram, InstrumentBuilder, Meter, UpDownCounter,
 };
 use opentelemetry_sdk::metrics::{Aggregation, Stream};
 
@@ -16,6 +16,11 @@ use opentelemetry_sdk::metrics::{Aggregation, Stream};
 /// costs here, to the ten seconds at which it is given up.
 const DURATION_BOUNDS_SECONDS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+
+/// Bounds of every size, in bytes: from a short JSON answer to beyond the page's largest file, with
+/// the 64 KiB at which a request is refused among them.
+const SIZE_BOUNDS_BYTES: &[f64] =
+    &[128.0, 512.0, 2048.0, 8192.0, 32_768.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0];
 
 /// The kinds of instruments, by the names that the registry has for them.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -87,6 +92,10 @@ impl Definition {
         Self::new(name, "s", brief, Kind::Histogram(DURATION_BOUNDS_SECONDS))
     }
 
+    pub(super) const fn size(name: &'static str, brief: &'static str) -> Self {
+        Self::new(name, "By", brief, Kind::Histogram(SIZE_BOUNDS_BYTES))
+    }
+
     /// The attributes that a point may have, and how many different points there may be.
     pub(super) const fn with(self, attributes: &'static [&'static str], series_max: usize) -> Self {
         Self { attributes, series_max, ..self }
@@ -127,7 +136,12 @@ impl Definition {
     }
 
     pub(super) fn build_duration(&self, meter: &Meter) -> Histogram<f64> {
-        let builder: HistogramBuilder<'_, Histogram<f64>> = meter.f64_histogram(self.name);
+        let builder = meter.f64_histogram(self.name);
+        builder.with_unit(self.unit).with_description(self.brief).build()
+    }
+
+    pub(super) fn build_size(&self, meter: &Meter) -> Histogram<u64> {
+        let builder = meter.u64_histogram(self.name);
         builder.with_unit(self.unit).with_description(self.brief).build()
     }
 

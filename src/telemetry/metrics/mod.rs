@@ -23,7 +23,7 @@ use opentelemetry_sdk::metrics::{Aggregation, Instrument, SdkMeterProvider, Stre
 pub use database::db_operation;
 pub use definition::{Definition, Kind};
 pub use fail2ban::{fail2ban_command, fail2ban_connection_error, set_counts};
-pub use http::{HttpRequest, http_active_requests, http_request};
+pub use http::{HttpRequest, http_active_requests, http_bodies, http_error_type, http_request};
 pub use rpc::rpc_call;
 pub use scheduler::{
     scheduler_lock_heartbeat_lost, scheduler_lock_held_by_other, scheduler_lock_taken_over,
