@@ -4,9 +4,15 @@
 //! The registry's YAML is read line by line, because it is plain: one key a line, groups begun by
 //! `- id:`. The source is read as text; a name is a literal at the place where it is used.
 
+#[allow(clippy::unwrap_used)]
+#[path = "support/instruments.rs"]
+mod instruments;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use instruments::{Instrument, Instruments};
 
 /// Made by the collecting layer out of a library's line, so no macro names it.
 const EVENTS_WITHOUT_MACRO: [&str; 1] = ["library_log"];
@@ -259,55 +265,22 @@ fn every_field_of_an_event_is_declared_with_it() {
     }
 }
 
-/// An instrument in words: its name, kind and unit, what it tells, and its attributes.
-type Instruments = BTreeMap<String, (String, String, String, BTreeSet<String>)>;
-
-/// The instruments that the registry declares.
-fn declared_instruments() -> Instruments {
-    let mut declared = Instruments::new();
-    let (mut name, mut is_brief) = (String::new(), false);
-    for (_, line) in registry("metrics") {
-        name = line.strip_prefix("metric_name: ").map_or(name, str::to_owned);
-        if line.starts_with("- id: ") {
-            name.clear();
-        }
-        let Some((key, value)) = line.split_once(": ").or(line.split_once(':')) else {
-            // A brief that is too long for its line goes on below.
-            if is_brief {
-                let brief = &mut declared.entry(name.clone()).or_default().2;
-                brief.push_str(if brief.is_empty() { "" } else { " " });
-                brief.push_str(&line);
-            }
-            continue;
-        };
-        is_brief = key == "brief";
-        let entry = declared.entry(name.clone()).or_default();
-        let value = value.trim_matches('"');
-        match key {
-            "instrument" => value.clone_into(&mut entry.0),
-            "unit" => value.clone_into(&mut entry.1),
-            "brief" if value != ">-" => value.clone_into(&mut entry.2),
-            "- ref" => _ = entry.3.insert(value.to_owned()),
-            _ => {}
-        }
-    }
-    declared.remove("");
-    declared
-}
-
 #[test]
 fn every_instrument_is_declared_as_it_is() {
-    let defined = bangui::telemetry::metrics::definitions().map(|it| {
-        let attributes = it.attributes.iter().map(|key| (*key).to_owned()).collect();
-        let words = (it.kind.name().to_owned(), it.unit.to_owned(), it.brief.to_owned());
-        (it.name.to_owned(), (words.0, words.1, words.2, attributes))
-    });
-    let defined: Vec<_> = defined.collect();
-    let own: Instruments = defined.iter().cloned().collect();
-    assert_eq!(own.len(), defined.len(), "two instruments have one name");
-    let declared = declared_instruments();
-    assert!(declared.len() > 15, "the search for instruments finds too little: {declared:?}");
-    assert_eq!(own, declared, "left: src/telemetry/metrics/, right: the registry");
+    let mut defined = Instruments::new();
+    for definition in bangui::telemetry::metrics::definitions() {
+        let instrument = Instrument {
+            kind: definition.kind.name().to_owned(),
+            unit: definition.unit.to_owned(),
+            brief: definition.brief.to_owned(),
+            attributes: definition.attributes.iter().map(|key| (*key).to_owned()).collect(),
+        };
+        let other = defined.insert(definition.name.to_owned(), instrument);
+        assert!(other.is_none(), "two instruments are {}", definition.name);
+    }
+    let declared = instruments::declared();
+    let found = instruments::differences((&defined, "source"), (&declared, "registry"));
+    assert_none("not declared as it is:", &found);
 }
 
 #[test]

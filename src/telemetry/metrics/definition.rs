@@ -149,39 +149,44 @@ impl Definition {
         builder.with_unit(self.unit).with_description(self.brief)
     }
 
-    /// Has a counter, a gauge or a sum tell whole numbers whenever it is asked. The SDK keeps the
-    /// callback for as long as the provider lives.
+    /// Has a counter or a gauge tell whole numbers whenever it is asked. The SDK keeps the callback
+    /// for as long as the provider lives.
     pub(super) fn observe(
         &self,
         meter: &Meter,
         tell: impl Fn(&dyn AsyncInstrument<u64>) + Send + Sync + 'static,
     ) {
-        let (unit, brief) = (self.unit, self.brief);
-        macro_rules! build {
-            ($make:ident) => {
-                drop(
-                    meter
-                        .$make(self.name)
-                        .with_unit(unit)
-                        .with_description(brief)
-                        .with_callback(tell)
-                        .build(),
-                )
-            };
-        }
-        match self.kind {
-            Kind::Counter => build!(u64_observable_counter),
-            Kind::Gauge | Kind::UpDownCounter | Kind::Histogram(_) => build!(u64_observable_gauge),
+        if self.kind == Kind::Counter {
+            let builder = meter.u64_observable_counter(self.name).with_callback(tell);
+            builder.with_unit(self.unit).with_description(self.brief).build();
+        } else {
+            let builder = meter.u64_observable_gauge(self.name).with_callback(tell);
+            builder.with_unit(self.unit).with_description(self.brief).build();
         }
     }
 
-    /// The same with fractions.
+    /// The same with fractions of a second.
     pub(super) fn observe_seconds(
         &self,
         meter: &Meter,
         tell: impl Fn(&dyn AsyncInstrument<f64>) + Send + Sync + 'static,
     ) {
-        let builder = meter.f64_observable_gauge(self.name);
-        builder.with_unit(self.unit).with_description(self.brief).with_callback(tell).build();
+        if self.kind == Kind::Counter {
+            let builder = meter.f64_observable_counter(self.name).with_callback(tell);
+            builder.with_unit(self.unit).with_description(self.brief).build();
+        } else {
+            let builder = meter.f64_observable_gauge(self.name).with_callback(tell);
+            builder.with_unit(self.unit).with_description(self.brief).build();
+        }
+    }
+
+    /// The same for a sum that grows and shrinks.
+    pub(super) fn observe_sum(
+        &self,
+        meter: &Meter,
+        tell: impl Fn(&dyn AsyncInstrument<i64>) + Send + Sync + 'static,
+    ) {
+        let builder = meter.i64_observable_up_down_counter(self.name).with_callback(tell);
+        builder.with_unit(self.unit).with_description(self.brief).build();
     }
 }

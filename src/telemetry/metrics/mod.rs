@@ -13,7 +13,9 @@ mod definition;
 mod fail2ban;
 mod http;
 mod log;
+mod process;
 mod rpc;
+mod runtime;
 mod scheduled;
 mod scheduler;
 
@@ -24,19 +26,23 @@ pub use database::db_operation;
 pub use definition::{Definition, Kind};
 pub use fail2ban::{fail2ban_command, fail2ban_connection_error, set_counts};
 pub use http::{HttpRequest, http_active_requests, http_bodies, http_error_type, http_request};
+pub use process::sample_process;
 pub use rpc::rpc_call;
+pub use runtime::watch_runtime;
 pub use scheduler::{
     scheduler_lock_heartbeat_lost, scheduler_lock_held_by_other, scheduler_lock_taken_over,
     set_scheduler_lock, task,
 };
 
-const ALL: [&[&Definition]; 6] = [
+const ALL: [&[&Definition]; 8] = [
     http::DEFINITIONS,
     rpc::DEFINITIONS,
     fail2ban::DEFINITIONS,
     database::DEFINITIONS,
     scheduler::DEFINITIONS,
     log::DEFINITIONS,
+    process::DEFINITIONS,
+    runtime::DEFINITIONS,
 ];
 
 /// Every instrument of the process.
@@ -53,6 +59,8 @@ pub(super) fn install(provider: &SdkMeterProvider) {
     database::install(&meter);
     scheduler::install(&meter);
     log::install(&meter);
+    process::install(&meter);
+    runtime::install(&meter);
 }
 
 /// Gives every instrument its attributes, its limit and its bounds; one without a definition tells
