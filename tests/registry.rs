@@ -89,7 +89,7 @@ fn emitted_events() -> Places {
     let mut places = Places::new();
     for (path, text) in rust_sources() {
         // `$level!`: one event at several levels, by a macro of its own.
-        for level in ["error", "warn", "info", "debug", "trace", "$level"] {
+        for level in ["error", "warn", "info", "debug", "trace", "$level", "report"] {
             add_literals(&mut places, &path, &text, &format!("{level}!("), "name: \"");
         }
     }

@@ -30,6 +30,11 @@ const BUFFERED: Definition = Definition::gauge(
     "{record}",
     "Log records that the collector has not acknowledged yet.",
 );
+const BUFFER_LIMIT: Definition = Definition::gauge(
+    "bangui.log.buffer.limit",
+    "{record}",
+    "Log records that may wait for the collector; beyond it the oldest are lost.",
+);
 const REDACTIONS: Definition = Definition::counter(
     "bangui.sanitizer.redactions",
     "{redaction}",
@@ -38,7 +43,7 @@ const REDACTIONS: Definition = Definition::counter(
 .with(&["bangui.sanitizer.rule"], RULES_MAX);
 
 pub(super) const DEFINITIONS: &[&Definition] =
-    &[&RECORDS, &DELIVERED, &LOST, &BUFFERED, &REDACTIONS];
+    &[&RECORDS, &DELIVERED, &LOST, &BUFFERED, &BUFFER_LIMIT, &REDACTIONS];
 
 pub(super) fn install(meter: &Meter) {
     RECORDS.observe(meter, |observer| {
@@ -53,6 +58,9 @@ pub(super) fn install(meter: &Meter) {
         }
     });
     BUFFERED.observe(meter, |observer| observer.observe(counts::buffered(), &[]));
+    BUFFER_LIMIT.observe(meter, |observer| {
+        counts::buffer_limit().into_iter().for_each(|limit| observer.observe(limit, &[]));
+    });
     REDACTIONS.observe(meter, |observer| {
         for (rule, count) in sanitize::hits() {
             observer.observe(count, &[KeyValue::new("bangui.sanitizer.rule", rule)]);
