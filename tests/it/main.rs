@@ -32,6 +32,7 @@ mod loops;
 mod outbox;
 mod own_process;
 mod process;
+mod promql;
 mod quiet;
 mod sampling;
 mod scheduler_lock;

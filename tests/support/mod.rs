@@ -15,6 +15,9 @@ mod opensearch;
 mod otlp;
 mod otlp_server;
 mod process;
+// Only the integration tests use it.
+#[allow(dead_code)]
+mod prometheus;
 mod raw_call;
 mod record;
 mod rpc;
@@ -48,6 +51,8 @@ pub(crate) use muted::Muted;
 pub(crate) use opensearch::OpenSearch;
 pub(crate) use otlp::OtlpReceiver;
 pub(crate) use process::Process;
+#[allow(unused_imports)]
+pub(crate) use prometheus::{Prometheus, Series};
 pub(crate) use raw_call::{framed, raw_call};
 pub(crate) use record::{assert_same, hex, is_stdout_only, line_of_otlp, line_of_otlp_json};
 pub(crate) use rpc::{API_TOKEN, Rpc, metadata, reason_and_field};
