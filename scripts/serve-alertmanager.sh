@@ -20,6 +20,27 @@ fail() {
   exit 1
 }
 
+# Debian's Alertmanager reads its templates from a fixed path, where nothing is as long as the
+# package is not installed. A copy is told to look in its working directory; the two paths are of
+# the same length, since a program's texts cannot grow.
+readonly INSTALLED=/usr/share/prometheus/alertmanager
+readonly HERE=/proc/self/cwd/./././././././././.
+
+# Prints the program that runs where the package was unpacked.
+program() {
+  local original=$1/usr/bin/prometheus-alertmanager copy=$1/usr/bin/alertmanager-here
+  if [ -e "$INSTALLED/default.tmpl" ]; then
+    printf '%s' "$original"
+    return
+  fi
+  if [ ! -x "$copy" ]; then
+    LC_ALL=C sed "s#$INSTALLED#$HERE#g" "$original" >"$copy.$$"
+    chmod +x "$copy.$$"
+    mv "$copy.$$" "$copy"
+  fi
+  printf '%s' "$copy"
+}
+
 # Puts a value into the configuration, where it cannot end its quotes. It is not told: it may be a
 # secret. The replacement is quoted, since `&` would stand for what is replaced.
 fill() {
@@ -58,6 +79,8 @@ fill_variable ALERTMANAGER_EMAIL_FROM
 fill_variable ALERTMANAGER_SMTP_HOST
 fill_variable ALERTMANAGER_SMTP_TLS true
 fill_variable ALERTMANAGER_SMTP_USERNAME ''
+[ -z "${ALERTMANAGER_SMTP_PASSWORD_FILE:-}" ] ||
+  ALERTMANAGER_SMTP_PASSWORD_FILE=$(realpath "$ALERTMANAGER_SMTP_PASSWORD_FILE")
 fill_variable ALERTMANAGER_SMTP_PASSWORD_FILE ''
 fill_variable ALERTMANAGER_GROUP_WAIT_SECONDS 10
 [[ $text != *'${'* ]] || fail "alertmanager.yml has a variable that this script does not know"
@@ -65,16 +88,19 @@ fill_variable ALERTMANAGER_GROUP_WAIT_SECONDS 10
 root=${ALERTMANAGER_ROOT:-}
 [ -n "$root" ] || root=$("$here/debian-packages.sh" prometheus-alertmanager)
 mkdir -p "$ALERTMANAGER_DIR"
-config=$ALERTMANAGER_DIR/alertmanager.yml
+folder=$(realpath "$ALERTMANAGER_DIR")
+config=$folder/alertmanager.yml
 (umask 077 && printf '%s\n' "$text" >"$config")
 
 if [ "${1:-}" = check ]; then
   exec "$root/usr/bin/amtool" check-config "$config"
 fi
+program=$(program "$root")
+cd "$root$INSTALLED"
 # Alone: it looks for no others and listens to none.
-exec "$root/usr/bin/prometheus-alertmanager" \
+exec "$program" \
   --config.file="$config" \
-  --storage.path="$ALERTMANAGER_DIR/data" \
+  --storage.path="$folder/data" \
   --web.listen-address="127.0.0.1:$port" \
   --cluster.listen-address= \
   --log.level=warn

@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alerting;
 mod api;
 mod browser_logs;
 mod canary;
