@@ -57,8 +57,8 @@ impl Alertmanager {
     /// What it knows of an alert; the state says whether anybody is told.
     pub(crate) fn alert(&self, name: &str) -> Option<Value> {
         let alerts = self.client().get("/api/v2/alerts").expect(200).json();
-        let alerts = alerts.as_array().unwrap().iter();
-        alerts.cloned().find(|alert| alert["labels"]["alertname"] == name)
+        let mut alerts = alerts.as_array().unwrap().iter();
+        alerts.find(|alert| alert["labels"]["alertname"] == name).cloned()
     }
 
     /// Its own log.
