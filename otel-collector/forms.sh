@@ -31,6 +31,20 @@ number() {
 boolean() { match "$1" 'true|false|1|0' "must be true or false"; }
 is_true() { [[ ${!1:-$2} == true || ${!1:-$2} == 1 ]]; }
 
+# Names of fields of a log record, separated by commas, each once; at most 64.
+field_names() {
+    is_set "$1" || return 0
+    local name names=' ' count=0
+    while IFS= read -rd , name; do
+        count=$((count + 1))
+        if ((count > 64)) || [[ ! $name =~ ^[a-z0-9_.]{1,64}$ || $names == *" $name "* ]]; then
+            problem "$1" "must be at most 64 different names, separated by commas: 1 to 64 of a-z 0-9 _ ."
+            return
+        fi
+        names+="$name "
+    done <<<"${!1},"
+}
+
 # --- hosts and URLs
 readonly IPV4_PART='(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])'
 readonly IPV4="$IPV4_PART(\.$IPV4_PART){3}"

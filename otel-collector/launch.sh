@@ -149,12 +149,20 @@ use() {
     fi
 }
 
+# Lets only the listed fields leave. A dot stands for itself.
+restrict_fields() {
+    local pattern=${BANGUI_EXTERNAL_LOGGING_FIELDS//./[.]}
+    export "EXTERNAL_FIELDS_PATTERN=${pattern//,/|}"
+    use options/log-fields
+}
+
 # The chosen providers, once each, or nothing while external logging is off.
 chosen_providers() {
     boolean BANGUI_EXTERNAL_LOGGING_ENABLED
     match BANGUI_EXTERNAL_LOGGING_DELIVERY 'durable|bounded' "must be durable or bounded"
     number BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE 1 100000
     number BANGUI_EXTERNAL_LOGGING_GIVE_UP_HOURS 1 720
+    field_names BANGUI_EXTERNAL_LOGGING_FIELDS
     # Without a provider and without an endpoint, BanGUI sends to this collector and no further.
     local list=${BANGUI_EXTERNAL_LOGGING_PROVIDER:-} name
     if [[ -z $list ]]; then
@@ -220,6 +228,7 @@ main() {
     ! is_true BANGUI_HOST_METRICS_ENABLED false || use options/host-metrics
     [[ ${BANGUI_TRACES_KEPT_PERCENT:-100} == 100 ]] || use options/trace-sampling
     [[ ${BANGUI_LOGS_KEPT_PERCENT:-100} == 100 ]] || use options/log-sampling
+    ! is_set BANGUI_EXTERNAL_LOGGING_FIELDS || restrict_fields
     if [[ ${BANGUI_EXTERNAL_LOGGING_DELIVERY:-durable} == bounded ]]; then
         set -a
         # shellcheck source=otel-collector/delivery/bounded.env

@@ -46,6 +46,10 @@ for stock in '' --stock; do
     validate "$stock" BANGUI_FAIL2BAN_LOG=/var/log/fail2ban.log BANGUI_HOST_METRICS_ENABLED=true \
         BANGUI_TRACES_KEPT_PERCENT=10 BANGUI_LOGS_KEPT_PERCENT=10
     for provider in "${!needs[@]}"; do
+        # shellcheck disable=SC2086
+        validate "$stock" BANGUI_EXTERNAL_LOGGING_ENABLED=true \
+            BANGUI_EXTERNAL_LOGGING_PROVIDER="$provider" \
+            BANGUI_EXTERNAL_LOGGING_FIELDS=jail,status_code,client.address ${needs[$provider]}
         for metrics in prometheus datadog newrelic; do
             for delivery in durable bounded; do
                 # The words of a variable's list are variables; none holds a space.

@@ -20,9 +20,10 @@ const fn setting(name: &'static str, default: &'static str, form: Form) -> Setti
 }
 
 /// All of them, in the order of the documentation.
-pub(super) static SETTINGS: [Setting; 6] = [
+pub(super) static SETTINGS: [Setting; 7] = [
     // A month is the most: by then nobody wants a refused record any more.
     setting("BANGUI_EXTERNAL_LOGGING_GIVE_UP_HOURS", "4", forms::number::<720>),
+    setting("BANGUI_EXTERNAL_LOGGING_FIELDS", "", forms::field_names),
     setting("BANGUI_LOGS_KEPT_PERCENT", "100", forms::percent),
     setting("BANGUI_TRACES_KEPT_PERCENT", "100", forms::percent),
     setting("BANGUI_TRACES_SLOW_MS", "1000", forms::number::<3_600_000>),

@@ -22,6 +22,8 @@ const HEADERS_MAX: usize = 32;
 const HOST_MAX_BYTES: usize = 253;
 const LABEL_MAX_BYTES: usize = 63;
 const PATH_MAX_BYTES: usize = 512;
+const FIELD_NAMES_MAX: usize = 64;
+const FIELD_NAME_MAX_BYTES: usize = 64;
 
 fn must(holds: bool, reason: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(reason.to_owned()) }
@@ -62,6 +64,25 @@ pub(super) fn plain_path(text: &str) -> Result<(), String> {
         is_path && text.len() > 1,
         "must be an absolute path of 2 to 512 letters, digits, . _ / and -",
     )
+}
+
+/// Names of fields of a log record, separated by commas. They become one regular expression, in
+/// which only the dot means something else than itself.
+pub(super) fn field_names(text: &str) -> Result<(), String> {
+    let is_allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'.'
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for name in text.split(',') {
+        must(
+            consists(name, FIELD_NAME_MAX_BYTES, is_allowed),
+            "must be names of 1 to 64 of a-z, 0-9, _ and ., separated by commas alone",
+        )?;
+        must(!names.contains(&name), &format!("names {name} twice"))?;
+        names.push(name);
+        must(names.len() <= FIELD_NAMES_MAX, "must hold at most 64 names")?;
+    }
+    Ok(())
 }
 
 /// A number that is a name.
@@ -419,6 +440,17 @@ mod tests {
         );
         assert_form(program_name, &["a/b[1]"], &[&"a".repeat(49)]);
         assert_form(user, &["a@b"], &["a:b"]);
+    }
+
+    #[test]
+    fn names_of_fields_are_different_and_no_patterns() {
+        let longest = "a".repeat(FIELD_NAME_MAX_BYTES);
+        let right = ["jail", "jail,client_ip,http.route,_,0", &longest];
+        let wrong = ["", ",", "a,", ",a", "a,,b", "a, b", "a,a", "A", "a|b", "a*", "a-b", "é"];
+        assert_form(field_names, &right, &wrong);
+        let many: Vec<_> = (0..=FIELD_NAMES_MAX).map(|number| format!("f{number}")).collect();
+        let longer = format!("{longest}a");
+        assert_form(field_names, &[&many[1..].join(",")], &[&many.join(","), &longer]);
     }
 
     #[test]
