@@ -13,6 +13,7 @@ mod support;
 
 mod delivery;
 mod elasticsearch;
+mod fields;
 mod figures;
 mod inputs;
 mod ledger;
