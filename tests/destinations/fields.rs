@@ -12,7 +12,7 @@ use super::inputs::{bytes_below, contains, record, send};
 use super::otlp::collector_to;
 use crate::support::{
     Bangui, Collector, OtlpReceiver, SOON, Sink, SinkOptions, assert_same, eventually, expect,
-    heavy, is_stdout_only,
+    heavy, is_stdout_only, repository,
 };
 
 const FIELDS: &str = "BANGUI_EXTERNAL_LOGGING_FIELDS";
@@ -289,4 +289,44 @@ fn a_truncated_address_is_truncated_wherever_it_arrives() {
     });
     assert!(receiver.payload_with(ADDRESS).is_none(), "{ADDRESS} has left");
     assert!(!told(&sink).contains(ADDRESS), "{ADDRESS} has left");
+}
+
+/// The lines of each pipeline of a folder's files, with its name first.
+fn pipelines(folder: &str) -> Vec<Vec<String>> {
+    let mut pipelines: Vec<Vec<String>> = Vec::new();
+    for entry in fs::read_dir(repository().join("otel-collector").join(folder)).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let (_, text) = text.split_once("\n  pipelines:\n").unwrap();
+        for line in text.lines() {
+            if line.starts_with("      ") {
+                pipelines.last_mut().unwrap().push(line.trim().to_owned());
+            } else {
+                pipelines.push(vec![line.trim().to_owned()]);
+            }
+        }
+    }
+    pipelines
+}
+
+#[test]
+fn the_fields_of_every_destination_are_chosen_first_in_each_of_its_pipelines() {
+    let mut count = 0;
+    for folder in ["providers", "own/providers"] {
+        for pipeline in pipelines(folder) {
+            let processors = pipeline.iter().find(|line| line.starts_with("processors: ["));
+            let chosen = match pipeline[0].split('/').next() {
+                Some("logs") => "processors: [transform/external_logs",
+                Some("traces") => "processors: [transform/external_spans",
+                // Of what is made of the traces behind that.
+                Some("metrics") if pipeline[1] == "receivers: [datadog/apm]" => continue,
+                _ => panic!("{pipeline:?}"),
+            };
+            // Ours take those of the file that they are loaded after, unless they have others.
+            let is_inherited = folder == "own/providers" && processors.is_none();
+            let is_chosen = processors.is_some_and(|line| line.starts_with(chosen));
+            assert!(is_inherited || is_chosen, "{pipeline:?}");
+            count += 1;
+        }
+    }
+    assert!(count >= 4 * 7, "{count} pipelines");
 }
