@@ -20,6 +20,7 @@ mod ledger;
 mod otlp;
 mod outages;
 mod papertrail;
+mod reasons;
 mod send_test;
 mod settings;
 mod status;

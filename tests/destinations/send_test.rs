@@ -70,7 +70,7 @@ fn a_destination_that_fails_is_named_with_what_waits() {
     assert!(started.elapsed() < Duration::from_secs(45), "{:?}", started.elapsed());
     assert!(stdout.contains("collector: acknowledged in "), "{stdout}");
     let told =
-        "otlp: attempts fail, none succeeded within 30 s; waiting in its queue: 1 of 1000000";
+        "otlp: attempts fail (503), none succeeded within 30 s; waiting in its queue: 1 of 1000000";
     assert!(stdout.lines().any(|line| line == told), "{stdout}");
     receiver.set_failing(false);
     let uid = uid(&stdout);

@@ -65,6 +65,8 @@ export interface Destination {
   failed: number;
   dropped: number;
   failing: boolean;
+  /** Why, in one word; absent in an older answer, null while it does not fail or nobody tells. */
+  error_type?: string | null;
 }
 
 export type LogLevelName = "trace" | "debug" | "info" | "warning" | "error" | "critical";
