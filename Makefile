@@ -47,6 +47,8 @@ bench: ui need-cargo need-python ## measure the log path and the sanitizer again
 checks: need-cargo ui
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	# No target of `all`, since it runs for itself.
+	cargo clippy --locked --test destinations -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 	scripts/lint-scripts.sh
 

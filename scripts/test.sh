@@ -23,7 +23,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 }
 
 # Tests that take minutes each; `destinations` has the same faults at all vendors at once.
-CHAOS=(elasticsearch::outages papertrail::outages papertrail::security figures::a_day)
+CHAOS=(elasticsearch::outages papertrail::outages papertrail::security figures::a_day outages::forty)
 
 passed=0 failed=0
 output=$(mktemp)

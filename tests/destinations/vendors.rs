@@ -49,7 +49,7 @@ fn assert_arrived(lines: &[Value], sink: &Sink, line_of: impl Fn(&Value) -> Valu
     assert_eq!(records.len(), lines.len(), "each once, and nothing else");
     let by_uid: BTreeMap<String, Value> = records
         .iter()
-        .map(|record| line_of(record))
+        .map(line_of)
         .map(|line| (line["uid"].as_str().unwrap_or_default().to_owned(), line))
         .collect();
     for line in lines {
