@@ -22,4 +22,5 @@ mod papertrail;
 mod send_test;
 mod settings;
 mod status;
+mod tls;
 mod vendors;
