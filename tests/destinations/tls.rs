@@ -27,7 +27,7 @@ const RECORDS: usize = 3;
 /// `{}` stands for where its receiver is.
 type Destination = (&'static str, &'static [(&'static str, &'static str)]);
 
-const DESTINATIONS: [Destination; 5] = [
+const DESTINATIONS: [Destination; 6] = [
     (
         "datadog",
         &[
@@ -38,6 +38,17 @@ const DESTINATIONS: [Destination; 5] = [
     ),
     ("newrelic", &[("BANGUI_NEWRELIC_API_KEY", KEY), ("BANGUI_NEWRELIC_ENDPOINT", "{}")]),
     ("splunk", &[("BANGUI_SPLUNK_TOKEN", KEY), ("BANGUI_SPLUNK_HEC_URL", "{}/services/collector")]),
+    (
+        "cloudwatch",
+        &[
+            ("BANGUI_CLOUDWATCH_LOG_GROUP", "/bangui/test"),
+            ("BANGUI_CLOUDWATCH_LOG_STREAM", "here"),
+            ("BANGUI_CLOUDWATCH_ENDPOINT", "{}"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ACCESS_KEY_ID", KEY_ID),
+            ("AWS_SECRET_ACCESS_KEY", KEY),
+        ],
+    ),
     (
         "elasticsearch",
         &[
@@ -55,7 +66,7 @@ const DESTINATIONS: [Destination; 5] = [
     ),
 ];
 /// Those that get traces as well.
-const OF_TRACES: [&str; 2] = ["newrelic", "otlp"];
+const OF_TRACES: [&str; 3] = ["datadog", "newrelic", "otlp"];
 
 /// The collector and all of its destinations.
 struct World {
@@ -270,7 +281,7 @@ fn nothing_is_told_to_a_receiver_that_is_not_the_right_one() {
     /// What a client tells a server whose certificate it does not take.
     const REFUSED: &str = "remote error: tls: bad certificate";
     let _turn = heavy();
-    let mut world = World::start("newrelic", "other-name", |it, _| it);
+    let mut world = World::start("datadog", "other-name", |it, _| it);
     let mut uids = world.send();
     world.assert_nothing_is_told("a certificate of another host", REFUSED);
     world.put_receivers("expired", |it| it);
@@ -291,7 +302,7 @@ fn a_receiver_may_ask_for_a_client_certificate() {
     let _turn = heavy();
     let asking =
         |it: SinkOptions, own: &Certificates| it.client_ca(own.certificate("ca").to_str().unwrap());
-    let mut world = World::start("newrelic", "server", asking);
+    let mut world = World::start("datadog", "server", asking);
     let mut uids = world.send();
     world.assert_nothing_is_told("no certificate", "client didn't provide a certificate");
     world.show("foreign");
