@@ -76,6 +76,9 @@ relay_datadog() {
     DATADOG_TRACES_ENDPOINT=http://127.0.0.1:${RELAY_DATADOG_TRACES_PORT:-14331}
     DATADOG_METRICS_ENDPOINT=http://127.0.0.1:${RELAY_DATADOG_METRICS_PORT:-14332}
     export DATADOG_TRACES_ENDPOINT DATADOG_METRICS_ENDPOINT
+    # For metrics, the exporter would ask HTTP_PROXY even for what is on this machine.
+    local direct=${NO_PROXY:-${no_proxy:-}}
+    export NO_PROXY=${direct:+$direct,}${DATADOG_METRICS_ENDPOINT#http://}
     relays+=(datadog)
 }
 

@@ -2,6 +2,8 @@
 //! it shows of itself, and that nothing is told and nothing lost while the two do not agree.
 //! Syslog has tests of its own, against a real server (`papertrail/security.rs`).
 
+mod launcher;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -238,6 +240,8 @@ fn settings(sinks: &[(&'static str, Sink)], metrics: &str, ca: &str) -> Vec<(Str
         ("BANGUI_EXTERNAL_LOGGING_ENABLED".to_owned(), "true".to_owned()),
         ("BANGUI_EXTERNAL_LOGGING_PROVIDER".to_owned(), words.join(",")),
         ("BANGUI_METRICS_PROVIDER".to_owned(), metrics.to_owned()),
+        // Nobody is there: nothing may leave a relay's exporter for a proxy of plain http.
+        ("HTTP_PROXY".to_owned(), "http://127.0.0.1:1".to_owned()),
     ];
     for ((word, own), (_, sink)) in DESTINATIONS.iter().zip(sinks) {
         settings.push((format!("BANGUI_{}_CA_FILE", word.to_uppercase()), ca.to_owned()));
