@@ -107,7 +107,7 @@ impl World {
         self.sinks.iter_mut().for_each(|(_, sink)| sink.restart_with(&options));
     }
 
-    /// The collector finds this authority in its file when it starts again.
+    /// The collector finds this authority in its file when it reads it again.
     fn trust(&self, authority: &str) {
         let of = if authority == "foreign" { &self.foreign } else { &self.own };
         fs::copy(of.certificate("ca"), self.folder.path().join("ca.pem")).unwrap();
@@ -310,9 +310,8 @@ fn nothing_is_told_to_a_receiver_that_is_not_the_right_one() {
     uids.extend(world.send());
     world.assert_nothing_is_told("a foreign authority", REFUSED);
     // All of them have waited on disk, and none is lost.
-    world.collector.stop();
     world.trust("own");
-    world.collector.run();
+    world.collector.reload();
     world.assert_arrived("what has waited", &uids);
     world.assert_others_arrived();
     world.end();
