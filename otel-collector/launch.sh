@@ -34,9 +34,9 @@ common() {
     together "BANGUI_$1_CLIENT_CERT_FILE" "BANGUI_$1_CLIENT_KEY_FILE"
 }
 
-# Whether what is sent to $2, of the provider $1, has to go by our own relay (own/relays/): some stock
-# exporters heed neither an authority nor a client certificate. Without TLS there is nothing to show
-# or to demand; and the stock collector has no relay, so that the settings are refused there.
+# Whether what is sent to $2, of the provider $1, has to go by our own relay (own/relays/): some
+# stock exporters heed neither an authority nor a client certificate. Without TLS there is nothing
+# to show or to demand; and the stock collector has no relay, so that it refuses the settings.
 is_relayed() {
     local name is_needed=false
     for name in "BANGUI_$1_CA_FILE" "BANGUI_$1_CLIENT_CERT_FILE"; do

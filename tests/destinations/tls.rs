@@ -70,6 +70,15 @@ const DESTINATIONS: [Destination; 6] = [
 /// Those that get traces as well.
 const OF_TRACES: [&str; 3] = ["datadog", "newrelic", "otlp"];
 
+/// Where the collector has the authority from that it trusts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Authority {
+    /// From the machine, as without any setting.
+    System,
+    /// From the file that each destination's setting names.
+    File,
+}
+
 /// The collector and all of its destinations.
 struct World {
     own: Certificates,
@@ -85,6 +94,7 @@ struct World {
 impl World {
     /// Everything right, but for what the receivers' certificate is and what else they ask for.
     fn start(
+        authority: Authority,
         metrics: &'static str,
         certificate: &str,
         more: impl Fn(SinkOptions, &Certificates) -> SinkOptions,
@@ -93,8 +103,9 @@ impl World {
         let options = more(receiver(&own, certificate), &own);
         let sinks = DESTINATIONS.map(|(word, _)| (word, Sink::start(&options)));
         let folder = tempfile::tempdir().unwrap();
-        let settings = settings(&sinks, metrics, folder.path().join("ca.pem").to_str().unwrap());
-        fs::copy(own.certificate("ca"), folder.path().join("ca.pem")).unwrap();
+        let ca = folder.path().join("ca.pem");
+        fs::copy(own.certificate("ca"), &ca).unwrap();
+        let settings = settings(authority, &sinks, metrics, ca.to_str().unwrap());
         let settings: Vec<_> =
             settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let collector = Collector::start_with(&settings);
@@ -234,7 +245,12 @@ fn receiver(own: &Certificates, certificate: &str) -> SinkOptions {
     options.tls(certificate.to_str().unwrap(), key.to_str().unwrap())
 }
 
-fn settings(sinks: &[(&'static str, Sink)], metrics: &str, ca: &str) -> Vec<(String, String)> {
+fn settings(
+    authority: Authority,
+    sinks: &[(&'static str, Sink)],
+    metrics: &str,
+    ca: &str,
+) -> Vec<(String, String)> {
     let words: Vec<_> = sinks.iter().map(|(word, _)| *word).collect();
     let mut settings = vec![
         ("BANGUI_EXTERNAL_LOGGING_ENABLED".to_owned(), "true".to_owned()),
@@ -243,8 +259,15 @@ fn settings(sinks: &[(&'static str, Sink)], metrics: &str, ca: &str) -> Vec<(Str
         // Nobody is there: nothing may leave a relay's exporter for a proxy of plain http.
         ("HTTP_PROXY".to_owned(), "http://127.0.0.1:1".to_owned()),
     ];
+    if authority == Authority::System {
+        // In the place of the machine's own file and folders.
+        settings.push(("SSL_CERT_FILE".to_owned(), ca.to_owned()));
+        settings.push(("SSL_CERT_DIR".to_owned(), "/nonexistent".to_owned()));
+    }
     for ((word, own), (_, sink)) in DESTINATIONS.iter().zip(sinks) {
-        settings.push((format!("BANGUI_{}_CA_FILE", word.to_uppercase()), ca.to_owned()));
+        if authority == Authority::File {
+            settings.push((format!("BANGUI_{}_CA_FILE", word.to_uppercase()), ca.to_owned()));
+        }
         for (name, value) in *own {
             settings.push(((*name).to_owned(), value.replace("{}", &sink.endpoint())));
         }
@@ -274,7 +297,7 @@ fn versions(requests: &[Value]) -> Vec<&str> {
 #[test]
 fn records_go_over_tls_1_2_and_newer_alone() {
     let _turn = heavy();
-    let mut world = World::start("newrelic", "server", |it, _| it.tls_max("1.1"));
+    let mut world = World::start(Authority::System, "datadog", "server", |it, _| it.tls_max("1.1"));
     let mut uids = world.send();
     world.assert_nothing_is_told("TLS 1.1", "unsupported versions");
     for version in ["1.2", "1.3"] {
@@ -297,7 +320,7 @@ fn nothing_is_told_to_a_receiver_that_is_not_the_right_one() {
     /// What a client tells a server whose certificate it does not take.
     const REFUSED: &str = "remote error: tls: bad certificate";
     let _turn = heavy();
-    let mut world = World::start("datadog", "other-name", |it, _| it);
+    let mut world = World::start(Authority::File, "newrelic", "other-name", |it, _| it);
     let mut uids = world.send();
     world.assert_nothing_is_told("a certificate of another host", REFUSED);
     world.put_receivers("expired", |it| it);
@@ -322,7 +345,7 @@ fn a_receiver_may_ask_for_a_client_certificate() {
     let _turn = heavy();
     let asking =
         |it: SinkOptions, own: &Certificates| it.client_ca(own.certificate("ca").to_str().unwrap());
-    let mut world = World::start("datadog", "server", asking);
+    let mut world = World::start(Authority::File, "datadog", "server", asking);
     let mut uids = world.send();
     world.assert_nothing_is_told("no certificate", "client didn't provide a certificate");
     world.collector.kill();

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// maxRequests bounds what is passed on at a time, and with maxBodyBytes the memory for it.
+	// maxRequests bounds what is passed on at a time; a body is never held as a whole.
 	maxRequests  = 16
 	maxBodyBytes = 64 << 20
 
