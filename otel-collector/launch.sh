@@ -34,6 +34,19 @@ common() {
     together "BANGUI_$1_CLIENT_CERT_FILE" "BANGUI_$1_CLIENT_KEY_FILE"
 }
 
+# Whether what is sent to $2, of the provider $1, has to go by our own relay (own/relays/): some
+# stock exporters heed neither an authority nor a client certificate. Without TLS there is nothing
+# to show or to demand; and the stock collector has no relay, so that it refuses the settings.
+is_relayed() {
+    local name is_needed=false
+    for name in "BANGUI_$1_CA_FILE" "BANGUI_$1_CLIENT_CERT_FILE"; do
+        is_set "$name" && [[ $2 == https:* ]] || continue
+        is_needed=true
+        [[ $own == true ]] || problem "$name" "the stock exporter would not heed it"
+    done
+    [[ $is_needed == true && $own == true ]]
+}
+
 # $1 in each of these: the words that say who requires a setting, or nothing when nobody does.
 datadog() {
     secret BANGUI_DATADOG_API_KEY
@@ -51,6 +64,22 @@ datadog() {
             export "DATADOG_${name}_ENDPOINT=${BANGUI_DATADOG_ENDPOINT%/}"
         done
     fi
+    [[ -z $1 ]] || relay_datadog "$site"
+}
+
+# Traces and metrics go by our own relay, which shows and demands certificates. $1: the site.
+relay_datadog() {
+    local traces=${DATADOG_TRACES_ENDPOINT:-https://trace.agent.$1}
+    local metrics=${DATADOG_METRICS_ENDPOINT:-https://api.$1}
+    is_relayed DATADOG "$traces" || return 0
+    export RELAY_DATADOG_TRACES_TARGET=$traces RELAY_DATADOG_METRICS_TARGET=$metrics
+    DATADOG_TRACES_ENDPOINT=http://127.0.0.1:${RELAY_DATADOG_TRACES_PORT:-14331}
+    DATADOG_METRICS_ENDPOINT=http://127.0.0.1:${RELAY_DATADOG_METRICS_PORT:-14332}
+    export DATADOG_TRACES_ENDPOINT DATADOG_METRICS_ENDPOINT
+    # For metrics, the exporter would ask HTTP_PROXY even for what is on this machine.
+    local direct=${NO_PROXY:-${no_proxy:-}}
+    export NO_PROXY=${direct:+$direct,}${DATADOG_METRICS_ENDPOINT#http://}
+    relays+=(datadog)
 }
 
 papertrail() {
@@ -131,7 +160,19 @@ cloudwatch() {
         plain_secret AWS_ACCESS_KEY_ID
         plain_secret AWS_SECRET_ACCESS_KEY
     fi
+    # The exporter does not heed it, but whatever gives it credentials does.
     ! is_set BANGUI_CLOUDWATCH_CA_FILE || export AWS_CA_BUNDLE=$BANGUI_CLOUDWATCH_CA_FILE
+    [[ -z $1 ]] || relay_cloudwatch
+}
+
+# As relay_datadog; the exporter takes the relay for its proxy, so that the name it signs is AWS's.
+relay_cloudwatch() {
+    local domain=amazonaws.com
+    [[ ${AWS_REGION:-} != cn-* ]] || domain=amazonaws.com.cn
+    local target=${BANGUI_CLOUDWATCH_ENDPOINT:-https://logs.${AWS_REGION:-}.$domain}
+    is_relayed CLOUDWATCH "$target" || return 0
+    export RELAY_CLOUDWATCH_TARGET=$target BANGUI_CLOUDWATCH_ENDPOINT=http:${target#https:}
+    relays+=(cloudwatch)
 }
 
 otlp() {
@@ -196,7 +237,7 @@ main() {
     done
     unset_empty
 
-    local chosen='' name by configs=() metrics
+    local chosen='' name by configs=() relays=() metrics
     chosen_providers
     match BANGUI_METRICS_PROVIDER 'prometheus|datadog|newrelic' \
         "must be prometheus, datadog or newrelic"
@@ -224,6 +265,9 @@ main() {
         use "providers/$name"
     done
     [[ $metrics == prometheus ]] || use "metrics/$metrics"
+    for name in "${relays[@]}"; do
+        configs+=(--config "file:$here/own/relays/$name.yaml")
+    done
     ! is_set BANGUI_FAIL2BAN_LOG || use options/fail2ban-log
     ! is_true BANGUI_HOST_METRICS_ENABLED false || use options/host-metrics
     [[ ${BANGUI_TRACES_KEPT_PERCENT:-100} == 100 ]] || use options/trace-sampling

@@ -8,6 +8,7 @@
 #   EXPOSITION_PORT       8889      HEALTH_PORT      13133
 #   TELEMETRY_PORT        8888      its own metrics
 #   HOP_<PROVIDER>_PORT   from 14321; one for each destination, on 127.0.0.1
+#   RELAY_<DESTINATION>_PORT   from 14331; of what own/relays/ tells, on 127.0.0.1
 #   JAEGER_OTLP_ENDPOINT  host:port of Jaeger's OTLP receiver (gRPC)  127.0.0.1:14317
 #   COLLECTOR_METRIC_EXPIRATION   a series ends that long after its last report   30s
 set -euo pipefail

@@ -66,4 +66,19 @@ for stock in '' --stock; do
     validate "$stock" BANGUI_EXTERNAL_LOGGING_ENABLED=true \
         BANGUI_EXTERNAL_LOGGING_PROVIDER="$(IFS=, && echo "${!needs[*]}")" ${needs[*]}
 done
+# Certificates, with which some exporters go another way; the stock collector has none for them.
+certificates=$(mktemp -d)
+trap 'rm -rf "$certificates"' EXIT
+"$root/scripts/test-certificates.sh" "$certificates"
+declare -a shown=()
+for provider in "${!needs[@]}"; do
+    shown+=("BANGUI_${provider^^}_CA_FILE=$certificates/ca.pem"
+        "BANGUI_${provider^^}_CLIENT_CERT_FILE=$certificates/client.pem"
+        "BANGUI_${provider^^}_CLIENT_KEY_FILE=$certificates/client.key")
+done
+for metrics in prometheus datadog newrelic; do
+    # shellcheck disable=SC2048,SC2086
+    validate '' BANGUI_EXTERNAL_LOGGING_ENABLED=true BANGUI_METRICS_PROVIDER="$metrics" \
+        BANGUI_EXTERNAL_LOGGING_PROVIDER="$(IFS=, && echo "${!needs[*]}")" ${needs[*]} "${shown[@]}"
+done
 echo "collector: $count configurations accepted" >&2

@@ -24,4 +24,5 @@ mod reasons;
 mod send_test;
 mod settings;
 mod status;
+mod tls;
 mod vendors;

@@ -18,8 +18,9 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1800);
 /// quotes are escaped.
 const BATCH_START: &str = "{\"resourceLogs\":";
 
-/// Its ports, by the variables of the script; each destination has a hop of its own.
-const PORTS: [&str; 12] = [
+/// Its ports, by the variables of the script; each destination has a hop of its own, and
+/// some a relay.
+const PORTS: [&str; 15] = [
     "OTLP_GRPC_PORT",
     "HEALTH_PORT",
     "OTLP_HTTP_PORT",
@@ -32,6 +33,9 @@ const PORTS: [&str; 12] = [
     "HOP_SPLUNK_PORT",
     "HOP_CLOUDWATCH_PORT",
     "HOP_OTLP_PORT",
+    "RELAY_DATADOG_TRACES_PORT",
+    "RELAY_DATADOG_METRICS_PORT",
+    "RELAY_CLOUDWATCH_PORT",
 ];
 
 /// A collector with our configuration, on ports and in a folder of its own. Nobody listens where
@@ -96,6 +100,11 @@ impl Collector {
             if status == 200 { Ok(()) } else { Err(format!("status {status}")) }
         });
         self.process = Some(process);
+    }
+
+    /// Gives it one more setting, which rules from its next start on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
     }
 
     /// Asks it to end, and waits until it has.
