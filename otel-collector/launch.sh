@@ -253,6 +253,7 @@ main() {
     match BANGUI_FAIL2BAN_LOG '/[A-Za-z0-9._/-]{1,511}' \
         "must be an absolute path of 2 to 512 letters, digits and . _ / -"
     boolean BANGUI_HOST_METRICS_ENABLED
+    number BANGUI_COLLECTOR_FILE_DAYS 1 365
     number BANGUI_TRACES_KEPT_PERCENT 0 100
     number BANGUI_TRACES_SLOW_MS 1 3600000
     number BANGUI_LOGS_KEPT_PERCENT 0 100
