@@ -102,11 +102,6 @@ impl Collector {
         self.process = Some(process);
     }
 
-    /// Gives it one more setting, which rules from its next start on.
-    pub(crate) fn set(&mut self, name: &str, value: &str) {
-        self.settings.push((name.to_owned(), value.to_owned()));
-    }
-
     /// Asks it to end, and waits until it has.
     pub(crate) fn stop(&mut self) {
         let mut process = self.process.take().expect("the collector runs");
