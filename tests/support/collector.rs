@@ -19,12 +19,14 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1800);
 const BATCH_START: &str = "{\"resourceLogs\":";
 
 /// Its ports, by the variables of the script; each destination has a hop of its own.
-const PORTS: [&str; 12] = [
+const PORTS: [&str; 14] = [
     "OTLP_GRPC_PORT",
     "HEALTH_PORT",
     "OTLP_HTTP_PORT",
     "EXPOSITION_PORT",
     "TELEMETRY_PORT",
+    "OWN_LOG_PAGE_PORT",
+    "OWN_LOG_PORT",
     "HOP_DATADOG_PORT",
     "HOP_PAPERTRAIL_PORT",
     "HOP_ELASTICSEARCH_PORT",
