@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use crate::audit::Audit;
 use crate::auth::Auth;
-use crate::collector::Collector;
+use crate::collector::{Collector, OwnLog};
 use crate::config::Settings;
 use crate::edge::{Services, Site};
 use crate::fail2ban::{Client, Limits};
@@ -141,6 +141,7 @@ async fn assemble(
     let cleanup_interval = Duration::from_secs(settings.session_cleanup_seconds.into());
     let tasks = vec![scheduler::remove_expired_sessions(auth.clone(), cleanup_interval)];
     let collector = Collector::new(settings.collector_metrics_url.clone());
+    let collector_log = OwnLog::new(settings.collector_log_url.clone());
     let site = site(settings, instance_id);
     let services = Services {
         auth,
@@ -149,6 +150,7 @@ async fn assemble(
         log_settings,
         lock,
         collector,
+        collector_log,
         site,
         stop,
     };

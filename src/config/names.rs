@@ -6,7 +6,7 @@ use super::{Environment, collector};
 const PREFIX: &str = "BANGUI_";
 
 /// Those that belong neither to a provider nor to the collector.
-const OWN: [&str; 31] = [
+const OWN: [&str; 32] = [
     "BANGUI_ADDRESS",
     "BANGUI_LISTEN",
     "BANGUI_PUBLIC_URL",
@@ -33,6 +33,7 @@ const OWN: [&str; 31] = [
     "BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE",
     "BANGUI_COLLECTOR_DIR",
     "BANGUI_COLLECTOR_METRICS_URL",
+    "BANGUI_COLLECTOR_LOG_URL",
     "BANGUI_METRICS_ENABLED",
     "BANGUI_METRICS_PROVIDER",
     "BANGUI_METRICS_UPSTREAM_URL",

@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod collector_log;
 mod delivery;
 mod elasticsearch;
 mod fields;

@@ -20,12 +20,14 @@ const BATCH_START: &str = "{\"resourceLogs\":";
 
 /// Its ports, by the variables of the script; each destination has a hop of its own, and
 /// some a relay.
-const PORTS: [&str; 15] = [
+const PORTS: [&str; 17] = [
     "OTLP_GRPC_PORT",
     "HEALTH_PORT",
     "OTLP_HTTP_PORT",
     "EXPOSITION_PORT",
     "TELEMETRY_PORT",
+    "OWN_LOG_PAGE_PORT",
+    "OWN_LOG_PORT",
     "HOP_DATADOG_PORT",
     "HOP_PAPERTRAIL_PORT",
     "HOP_ELASTICSEARCH_PORT",
