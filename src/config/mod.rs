@@ -10,6 +10,7 @@ mod environment;
 mod export;
 mod external;
 mod forms;
+mod link;
 mod names;
 mod print;
 mod providers;
@@ -26,6 +27,7 @@ pub use client::ClientSettings;
 pub use environment::{Environment, Problem};
 pub use export::{Export, LogBuffer, Protocol, Sampler};
 pub use external::External;
+pub use link::{Identity, Link, Tls};
 pub use proxies::TrustedProxies;
 pub use quiet::{ENDPOINTS, QuietEndpoints};
 
