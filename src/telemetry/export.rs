@@ -22,8 +22,7 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as SpanExporterTrait};
 
-use super::http_client::Cause;
-use super::transport::{Transport, explained};
+use super::transport::{Explain, Transport};
 use super::{Error, sanitize};
 use crate::config::Protocol;
 
@@ -150,18 +149,18 @@ macro_rules! exporter {
 
 /// Spans leave through here.
 #[derive(Debug)]
-pub(super) struct Spans(SpanExporter, Cause);
+pub(super) struct Spans(SpanExporter, Explain);
 
 impl Spans {
     pub(super) fn build(transport: &Transport<'_>) -> Result<Self, Error> {
-        Ok(Self(exporter!(SpanExporter, transport)?, transport.cause.clone()))
+        Ok(Self(exporter!(SpanExporter, transport)?, transport.explain()))
     }
 }
 
 impl SpanExporterTrait for Spans {
     async fn export(&self, mut batch: Vec<SpanData>) -> OTelSdkResult {
         batch.iter_mut().for_each(sanitize_span);
-        let result = explained(self.0.export(batch).await, &self.1);
+        let result = self.1.result(self.0.export(batch).await);
         note(Signal::Traces, &result);
         result
     }
@@ -223,17 +222,17 @@ pub(super) fn sanitize_attribute(attribute: &mut KeyValue) {
 /// Log records leave through this; they were sanitized when they were collected, and `delivery`
 /// decides when and how often they are sent.
 #[derive(Debug)]
-pub(super) struct Logs(LogExporter, Cause);
+pub(super) struct Logs(LogExporter, Explain);
 
 impl Logs {
     pub(super) fn build(transport: &Transport<'_>) -> Result<Self, Error> {
-        Ok(Self(exporter!(LogExporter, transport)?, transport.cause.clone()))
+        Ok(Self(exporter!(LogExporter, transport)?, transport.explain()))
     }
 }
 
 impl LogExporterTrait for Logs {
     async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
-        explained(self.0.export(batch).await, &self.1)
+        self.1.result(self.0.export(batch).await)
     }
 
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
@@ -246,17 +245,17 @@ impl LogExporterTrait for Logs {
 }
 
 /// Metrics leave through here; their attributes are bounded by views.
-pub(super) struct Metrics(MetricExporter, Cause);
+pub(super) struct Metrics(MetricExporter, Explain);
 
 impl Metrics {
     pub(super) fn build(transport: &Transport<'_>) -> Result<Self, Error> {
-        Ok(Self(exporter!(MetricExporter, transport)?, transport.cause.clone()))
+        Ok(Self(exporter!(MetricExporter, transport)?, transport.explain()))
     }
 }
 
 impl PushMetricExporter for Metrics {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
-        let result = explained(self.0.export(metrics).await, &self.1);
+        let result = self.1.result(self.0.export(metrics).await);
         note(Signal::Metrics, &result);
         result
     }

@@ -17,12 +17,17 @@ use crate::config::{Link, Protocol};
 pub(super) struct Transport<'a> {
     pub(super) protocol: Protocol,
     pub(super) link: &'a Link,
-    pub(super) cause: Cause,
+    cause: Cause,
 }
 
 impl<'a> Transport<'a> {
     pub(super) fn new(protocol: Protocol, link: &'a Link) -> Self {
         Self { protocol, link, cause: Cause::default() }
+    }
+
+    pub(super) fn explain(&self) -> Explain {
+        let is_anonymous = self.link.is_https && self.link.tls.identity.is_none();
+        Explain { cause: self.cause.clone(), is_anonymous }
     }
 
     /// TLS for gRPC; nothing when the endpoint has none.
@@ -81,12 +86,63 @@ fn system_roots() -> RootCertStore {
     roots
 }
 
-/// Adds why an attempt got no answer, which the exporters of HTTP leave out.
-pub(super) fn explained(result: OTelSdkResult, cause: &Cause) -> OTelSdkResult {
-    match (result, cause.get()) {
-        (Err(OTelSdkError::InternalFailure(text)), Some(cause)) => {
-            Err(OTelSdkError::InternalFailure(format!("{text}: {cause}")))
+/// Tells more of a failure than the exporters do.
+#[derive(Debug, Clone)]
+pub(super) struct Explain {
+    cause: Cause,
+    /// TLS without a certificate of the client.
+    is_anonymous: bool,
+}
+
+impl Explain {
+    /// Adds why an attempt got no answer, which the exporters of HTTP leave out. A server that
+    /// misses a client's certificate says so after the handshake, and hangs up; who was about to
+    /// write sees no more than that.
+    pub(super) fn result(&self, result: OTelSdkResult) -> OTelSdkResult {
+        const HUNG_UP: [&str; 4] =
+            ["broken pipe", "reset by peer", "connection closed", "CertificateRequired"];
+        let Err(OTelSdkError::InternalFailure(mut text)) = result else { return result };
+        if let Some(cause) = self.cause.get() {
+            text = format!("{text}: {cause}");
         }
-        (result, _) => result,
+        if self.is_anonymous && HUNG_UP.iter().any(|it| text.contains(it)) {
+            text.push_str(" (does the collector ask for a client certificate?)");
+        }
+        Err(OTelSdkError::InternalFailure(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Secret;
+
+    #[test]
+    fn a_file_of_headers_is_decoded_and_its_values_stay_hidden() {
+        let text = "Authorization=Bearer%20hunter2,x-scope=a=b".to_owned();
+        let link = Link { headers: Some(Secret::new(text)), ..Link::default() };
+        let transport = Transport::new(Protocol::Grpc, &link);
+        let pairs = [("authorization", "Bearer hunter2"), ("x-scope", "a=b")];
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(transport.http_headers(), HashMap::from(pairs));
+        let metadata = transport.grpc_headers();
+        assert_eq!(metadata.get("authorization").unwrap(), "Bearer hunter2");
+        assert!(!format!("{metadata:?} {transport:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_cause_and_a_hint_where_one_helps() {
+        let failed = |text: &str| Err(OTelSdkError::InternalFailure(text.into()));
+        let told = |explain: &Explain, text: &str| match explain.result(failed(text)) {
+            Err(OTelSdkError::InternalFailure(text)) => text,
+            other => panic!("{other:?}"),
+        };
+        let plain = Transport::new(Protocol::Grpc, &Link::default()).explain();
+        assert_eq!(told(&plain, "a broken pipe"), "a broken pipe");
+        assert!(plain.result(Ok(())).is_ok());
+        let link = Link { is_https: true, ..Link::default() };
+        let anonymous = Transport::new(Protocol::Grpc, &link).explain();
+        assert_eq!(told(&anonymous, "status 401"), "status 401");
+        assert!(told(&anonymous, "a broken pipe").contains("client certificate"));
     }
 }

@@ -17,6 +17,7 @@ mod figures;
 mod inputs;
 mod ledger;
 mod otlp;
+mod otlp_tls;
 mod outages;
 mod papertrail;
 mod send_test;
