@@ -168,7 +168,7 @@ fn announce(settings: &Settings) {
     if !settings.https && !settings.listen.ip().is_loopback() {
         tracing::warn!(name: "config_plain_http", address = %settings.listen);
     }
-    let by_service = settings.export.unencrypted.iter().cloned();
+    let by_service = settings.export.summary.unencrypted.iter().cloned();
     for name in by_service.chain(settings.external.unencrypted()) {
         tracing::warn!(name: "config_telemetry_unencrypted", variable = name.as_str());
     }

@@ -82,9 +82,9 @@ impl Export {
 
 impl Export {
     fn note(&self) -> String {
-        match self.unencrypted.is_empty() {
+        match self.summary.unencrypted.is_empty() {
             true => String::new(),
-            false => format!(" (not encrypted, by {})", self.unencrypted.join(", ")),
+            false => format!(" (not encrypted, by {})", self.summary.unencrypted.join(", ")),
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::Environment;
-use super::link::{Link, Links, Place};
+use super::link::{Link, Links, Place, Summary};
 
 /// Where the exporters send to when external logging is on and no endpoint is named.
 const DEFAULT_ENDPOINT: &str = "http://localhost:4317";
@@ -73,8 +73,8 @@ pub struct Export {
     pub logs: Option<Protocol>,
     /// The ways of the signals, whether they leave or not.
     pub links: SignalLinks,
-    /// Variables by which telemetry travels in the clear to another host.
-    pub unencrypted: Vec<String>,
+    /// What there is to tell of all ways together.
+    pub summary: Summary,
     /// The general endpoint, or else the first signal's own, for people to read. Credentials never
     /// stand in it.
     pub endpoint: Option<String>,
@@ -172,7 +172,7 @@ impl Export {
             logs,
             links: SignalLinks { traces: of_traces, metrics: of_metrics, logs: of_logs },
             endpoint: first.map(|place| place.endpoint).filter(|_| any),
-            unencrypted: links.finish(env),
+            summary: links.finish(env),
             metric_interval_is_set: env.any(&["OTEL_METRIC_EXPORT_INTERVAL"]),
             sampler: sampler(env),
             log_buffer: LogBuffer::read(env),

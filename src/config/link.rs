@@ -86,14 +86,25 @@ impl Place {
     }
 }
 
+/// What there is to tell people of all ways together.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    /// Variables by which telemetry travels in the clear to another host.
+    pub unencrypted: Vec<String>,
+    /// Variables of certificates and keys, with the files that they name.
+    pub(super) files: Vec<(String, String)>,
+    /// Whether there are headers for all signals.
+    pub(super) has_headers: bool,
+}
+
 /// What is general: read once, so that what is wrong with it is told once.
 pub(super) struct Links {
     tls: Tls,
     timeout_ms: usize,
     headers: Option<Secret<String>>,
     is_insecure: bool,
-    /// Variables of certificates that are set.
-    certificates: Vec<String>,
+    /// Variables of certificates that are set, with their values.
+    files: Vec<(String, String)>,
     any_https: bool,
     any_place: bool,
     /// Variables by which telemetry travels in the clear.
@@ -104,9 +115,9 @@ pub(super) struct Links {
 
 impl Links {
     pub(super) fn read(env: &mut Environment) -> Self {
-        let mut certificates = Vec::new();
+        let mut files = Vec::new();
         Self {
-            tls: tls(env, PREFIX, &mut certificates),
+            tls: tls(env, PREFIX, &mut files),
             timeout_ms: env.number(
                 "OTEL_EXPORTER_OTLP_TIMEOUT",
                 TIMEOUT_DEFAULT_MS,
@@ -114,7 +125,7 @@ impl Links {
             ),
             headers: headers_of_file(env),
             is_insecure: env.boolean("OTEL_EXPORTER_OTLP_INSECURE", false),
-            certificates,
+            files,
             any_https: false,
             any_place: false,
             unencrypted: BTreeSet::new(),
@@ -130,7 +141,7 @@ impl Links {
         place: Option<&Place>,
     ) -> Link {
         let prefix = format!("{PREFIX}{signal}_");
-        let own = tls(env, &prefix, &mut self.certificates);
+        let own = tls(env, &prefix, &mut self.files);
         let name = format!("{prefix}TIMEOUT");
         let timeout_ms = env.number(&name, self.timeout_ms, TIMEOUT_MAX_MS);
         let is_insecure = env.boolean(&format!("{prefix}INSECURE"), self.is_insecure);
@@ -154,9 +165,9 @@ impl Links {
         }
     }
 
-    /// Tells what is wrong with all of them together; the variables to warn about.
-    pub(super) fn finish(self, env: &mut Environment) -> Vec<String> {
-        if let Some(name) = self.certificates.first()
+    /// Tells what is wrong with all of them together.
+    pub(super) fn finish(self, env: &mut Environment) -> Summary {
+        if let Some((name, _)) = self.files.first()
             && self.any_place
             && !self.any_https
         {
@@ -169,7 +180,9 @@ impl Links {
             );
             env.problem(headers, reason);
         }
-        self.unencrypted.into_iter().collect()
+        let has_headers = env.any(&[HEADERS, HEADERS_FILE]);
+        let unencrypted = self.unencrypted.into_iter().collect();
+        Summary { unencrypted, files: self.files, has_headers }
     }
 
     /// The variable of the signal's headers, if a name among them is one of credentials.
@@ -206,11 +219,11 @@ fn headers_of_file(env: &mut Environment) -> Option<Secret<String>> {
 }
 
 /// Reads the files that the variables with this prefix name, and notes which are set.
-fn tls(env: &mut Environment, prefix: &str, set: &mut Vec<String>) -> Tls {
+fn tls(env: &mut Environment, prefix: &str, set: &mut Vec<(String, String)>) -> Tls {
     let names = ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"];
     let [ca, certificate, key] = names.map(|name| format!("{prefix}{name}"));
-    let names = [&ca, &certificate, &key].into_iter().filter(|name| env.any(&[name])).cloned();
-    set.extend(names.collect::<Vec<_>>());
+    let named = |name: &String| Some((name.clone(), env.text(name)?));
+    set.extend([&ca, &certificate, &key].into_iter().filter_map(named));
     Tls { ca: authorities(env, &ca), identity: identity(env, &certificate, &key) }
 }
 

@@ -29,14 +29,23 @@ fn problems(env: &[(&str, &str)]) -> Vec<String> {
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
     assert!(!stdout.contains(TOKEN) && !stderr.contains(TOKEN), "{stdout}{stderr}");
+    if stderr.is_empty() {
+        let shown = |name: &str, value: &str| stdout.contains(&format!("\n{name}={value}\n"));
+        let files = env.iter().filter(|(name, _)| [CA, CERTIFICATE, KEY].contains(name));
+        assert!(files.clone().all(|(name, path)| shown(name, path)), "{env:?}: {stdout}");
+        let has_headers = env.iter().any(|(name, _)| [HEADERS, HEADERS_FILE].contains(name));
+        assert!(shown(HEADERS, if has_headers { "***" } else { "(unset)" }), "{stdout}");
+    }
     assert!(!stdout.contains("PRIVATE KEY") && !stderr.contains("PRIVATE KEY"));
     let code = if stderr.is_empty() { 0 } else { EXIT_CONFIG };
     assert_eq!(output.status.code(), Some(code), "{env:?}: {stderr}");
     stderr.lines().map(str::to_owned).collect()
 }
 
-/// Each row is an environment and the beginnings of the lines that it gives.
-fn assert_rows(rows: &[(&[(&str, &str)], &[&str])]) {
+/// An environment, and the beginnings of the lines that it gives.
+type Row<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
+
+fn assert_rows(rows: &[Row<'_>]) {
     for (env, expected) in rows {
         let found = problems(env);
         let is_right = found.len() == expected.len()
