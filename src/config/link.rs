@@ -299,10 +299,13 @@ impl Identity {
 impl Tls {
     /// The same for a client of rustls, with the given authorities unless there are own ones. TLS
     /// 1.2 is the least.
-    pub fn client(&self, system: impl FnOnce() -> RootCertStore) -> Result<ClientConfig, String> {
+    pub fn client(
+        &self,
+        system: impl FnOnce() -> Result<RootCertStore, String>,
+    ) -> Result<ClientConfig, String> {
         let roots = match &self.ca {
             Some(pem) => roots_of(pem)?,
-            None => system(),
+            None => system()?,
         };
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)

@@ -130,7 +130,7 @@ macro_rules! exporter {
             Protocol::Grpc => {
                 let builder = $exporter::builder().with_tonic().with_timeout(timeout);
                 let builder = builder.with_metadata(transport.grpc_headers());
-                match transport.grpc_tls() {
+                match transport.grpc_tls()? {
                     Some(tls) => builder.with_tls_config(tls).build(),
                     None => builder.build(),
                 }

@@ -31,19 +31,23 @@ impl<'a> Transport<'a> {
     }
 
     /// TLS for gRPC; nothing when the endpoint has none.
-    pub(super) fn grpc_tls(&self) -> Option<ClientTlsConfig> {
+    pub(super) fn grpc_tls(&self) -> Result<Option<ClientTlsConfig>, super::Error> {
         if !self.link.is_https {
-            return None;
+            return Ok(None);
         }
         let tls = &self.link.tls;
         let config = match &tls.ca {
             Some(pem) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)),
-            None => ClientTlsConfig::new().with_native_roots(),
+            None => {
+                // It loads them itself, and would say less about their absence.
+                system_roots().map_err(super::Error::Tls)?;
+                ClientTlsConfig::new().with_native_roots()
+            }
         };
-        Some(match &tls.identity {
+        Ok(Some(match &tls.identity {
             Some(own) => config.identity(Identity::from_pem(&own.certificate, own.key.expose())),
             None => config,
-        })
+        }))
     }
 
     /// The client of OTLP over HTTP. Must be called within the exporters' runtime.
@@ -79,11 +83,16 @@ impl<'a> Transport<'a> {
     }
 }
 
-/// The authorities of the system. Without any, every certificate is refused.
-fn system_roots() -> RootCertStore {
+/// The authorities of the system. Without any, every certificate would be refused.
+fn system_roots() -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
+    match roots.is_empty() {
+        true => Err("the system trusts no authority; install its ca-certificates, or set \
+                     OTEL_EXPORTER_OTLP_CERTIFICATE"
+            .into()),
+        false => Ok(roots),
+    }
 }
 
 /// Tells more of a failure than the exporters do.

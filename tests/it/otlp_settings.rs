@@ -180,3 +180,20 @@ fn a_collector_on_a_private_network_is_one_warning() {
     assert_eq!(bangui.events(clear).len(), 1);
     assert!(start("http://127.0.0.1:9").events(clear).is_empty());
 }
+
+#[test]
+fn a_system_without_authorities_is_told_at_the_start() {
+    let folder = tempdir().unwrap();
+    let empty = folder.path().join("empty.pem");
+    fs::write(&empty, "").unwrap();
+    for protocol in ["grpc", "http/protobuf"] {
+        let builder = Bangui::builder().env(HTTPS.0, HTTPS.1);
+        let builder = builder.env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol);
+        // Where rustls looks for the system's.
+        let mut command = builder.env("SSL_CERT_FILE", text(&empty)).command(folder.path());
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(!output.status.success(), "{said}");
+        assert!(said.contains("startup_failed") && said.contains("ca-certificates"), "{said}");
+    }
+}
