@@ -170,7 +170,8 @@ fn announce(settings: &Settings) {
     if !settings.https && !settings.listen.ip().is_loopback() {
         tracing::warn!(name: "config_plain_http", address = %settings.listen);
     }
-    for name in settings.external.unencrypted() {
+    let by_service = settings.export.summary.unencrypted.iter().cloned();
+    for name in by_service.chain(settings.external.unencrypted()) {
         tracing::warn!(name: "config_telemetry_unencrypted", variable = name.as_str());
     }
 }

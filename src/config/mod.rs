@@ -10,6 +10,7 @@ mod environment;
 mod export;
 mod external;
 mod forms;
+mod link;
 mod names;
 mod print;
 mod providers;
@@ -24,8 +25,9 @@ use std::str::FromStr;
 
 pub use client::ClientSettings;
 pub use environment::{Environment, Problem};
-pub use export::{Export, LogBuffer, Protocol, Sampler};
+pub use export::{Export, LogBuffer, Protocol, Sampler, SignalLinks};
 pub use external::External;
+pub use link::{Identity, Link, Summary, Tls};
 pub use proxies::TrustedProxies;
 pub use quiet::{ENDPOINTS, QuietEndpoints};
 

@@ -49,6 +49,9 @@ impl Display for Settings {
             ("BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE", buffer.buffer_records.to_string()),
         ];
         lines.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))?;
+        let summary = &self.export.summary;
+        writeln!(f, "OTEL_EXPORTER_OTLP_HEADERS={}", masked(summary.has_headers))?;
+        summary.files.iter().try_for_each(|(name, path)| writeln!(f, "{name}={path}"))?;
         self.external.write_variables(f)?;
         destinations::write(f, &self.export, &self.external)
     }

@@ -19,6 +19,7 @@ mod figures;
 mod inputs;
 mod ledger;
 mod otlp;
+mod otlp_tls;
 mod outages;
 mod papertrail;
 mod reasons;

@@ -28,6 +28,7 @@ mod grpc_alike;
 mod grpc_watch;
 mod grpcurl;
 mod loops;
+mod otlp_settings;
 mod outbox;
 mod own_process;
 mod process;

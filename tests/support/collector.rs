@@ -104,6 +104,12 @@ impl Collector {
         self.process = Some(process);
     }
 
+    /// Changes one of its settings for the next run; an empty value takes it away.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(own, _)| own != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Asks it to end, and waits until it has.
     pub(crate) fn stop(&mut self) {
         let mut process = self.process.take().expect("the collector runs");
