@@ -87,7 +87,7 @@ impl Fact {
 /// Tells a fact: the log event with its fields, the count with its words, and an event of the
 /// span.
 ///
-/// ```ignore
+/// ```text
 /// report!(
 ///     name: "ban_executed",
 ///     level: info,
