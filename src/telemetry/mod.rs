@@ -26,7 +26,6 @@ mod repeats;
 mod resource;
 mod sampler;
 pub mod sanitize;
-mod scheduled;
 pub mod span;
 mod stdout;
 #[cfg(test)]
