@@ -8,6 +8,7 @@ mod certificates;
 mod client;
 mod collector;
 mod command;
+mod database;
 pub(crate) mod fail2ban;
 mod fake_socket;
 mod gate;
@@ -49,6 +50,8 @@ pub(crate) use certificates::Certificates;
 pub(crate) use client::{Answer, Answers, Client};
 pub(crate) use collector::Collector;
 pub(crate) use command::Output;
+#[allow(unused_imports)]
+pub(crate) use database::Database;
 pub(crate) use fail2ban::Fail2ban;
 pub(crate) use fake_socket::FakeSocket;
 pub(crate) use gate::Gate;
@@ -170,6 +173,12 @@ pub(crate) fn free_port() -> u16 {
 
 /// Lets one heavy test run at a time: the machine may have two cores.
 pub(crate) fn heavy() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The same for tests that mostly wait: one of them runs beside a heavy one.
+pub(crate) fn patient() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
