@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    Alertmanager, Bangui, Client, Collector, Mail, Mailbox, Prometheus, SOON, Webhook, eventually,
+    Alertmanager, Bangui, Client, Collector, Mail, Mailbox, Monitor, SOON, Webhook, eventually,
     expect, heavy, repository, throughout,
 };
 
@@ -26,7 +26,7 @@ const CREDENTIALS: &str = "AGFsZXJ0cwBzdGFwbGUgYmF0dGVyeQ==";
 /// From BanGUI to whoever is told.
 struct Setup {
     bangui: Option<Bangui>,
-    prometheus: Prometheus,
+    prometheus: Monitor,
     alertmanager: Alertmanager,
     webhook: Webhook,
     mailbox: Mailbox,
@@ -48,7 +48,7 @@ impl Setup {
             .export_often()
             .start();
         let telemetry = format!("127.0.0.1:{}", collector.port("TELEMETRY_PORT"));
-        let prometheus = Prometheus::start(
+        let prometheus = Monitor::start(
             &[format!("127.0.0.1:{}", bangui.port())],
             &[
                 ("PROMETHEUS_COLLECTOR_TARGET", telemetry),

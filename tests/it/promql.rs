@@ -14,8 +14,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::{
-    Answer, Bangui, Client, Collector, Fail2ban, Prometheus, SOON, Series, eventually, expect,
-    heavy,
+    Answer, Bangui, Client, Collector, Fail2ban, Monitor, SOON, Series, eventually, expect, heavy,
 };
 
 /// The window of the documented queries.
@@ -57,7 +56,7 @@ struct Setup {
     with: Bangui,
     without: Bangui,
     hang_up: HangUp,
-    prometheus: Prometheus,
+    prometheus: Monitor,
     collector: Collector,
     _folder: TempDir,
 }
@@ -81,7 +80,7 @@ impl Setup {
             ("PROMETHEUS_COLLECTOR_TARGET", own("TELEMETRY_PORT")),
             ("PROMETHEUS_HOST_TARGET", own("EXPOSITION_PORT")),
         ];
-        let prometheus = Prometheus::start(&targets, &settings);
+        let prometheus = Monitor::start(&targets, &settings);
         Self { with, without, hang_up, prometheus, collector, _folder: folder }
     }
 
@@ -302,7 +301,7 @@ fn the_collector_and_the_machine_are_there(setup: &Setup) {
 
 /// Holds a documented rate against the samples that Prometheus has: at least what was counted
 /// between the first and the last of them, and no more than half a sample's time at either end.
-fn assert_rate(prometheus: &Prometheus, series: &str, at: f64) {
+fn assert_rate(prometheus: &Monitor, series: &str, at: f64) {
     let samples = one(&prometheus.query_at(&format!("{series}[5m]"), at)).samples;
     let rate = one(&prometheus.query_at(&format!("rate({series}[5m])"), at)).samples[0].1;
     let ((first_at, first), (last_at, last)) = (samples[0], *samples.last().unwrap());

@@ -16,13 +16,13 @@ pub(crate) mod instruments;
 mod lines;
 #[allow(dead_code)]
 mod mailbox;
+#[allow(dead_code)]
+mod monitor;
 mod muted;
 mod opensearch;
 mod otlp;
 mod otlp_server;
 mod process;
-#[allow(dead_code)]
-mod prometheus;
 mod raw_call;
 mod record;
 mod rpc;
@@ -58,12 +58,12 @@ pub(crate) use gate::Gate;
 pub(crate) use lines::Lines;
 #[allow(unused_imports)]
 pub(crate) use mailbox::{Mail, Mailbox};
+#[allow(unused_imports)]
+pub(crate) use monitor::{Monitor, Series};
 pub(crate) use muted::Muted;
 pub(crate) use opensearch::OpenSearch;
 pub(crate) use otlp::OtlpReceiver;
 pub(crate) use process::Process;
-#[allow(unused_imports)]
-pub(crate) use prometheus::{Prometheus, Series};
 pub(crate) use raw_call::{framed, raw_call};
 pub(crate) use record::{assert_same, hex, is_stdout_only, line_of_otlp, line_of_otlp_json};
 pub(crate) use rpc::{API_TOKEN, Rpc, metadata, reason_and_field};

@@ -1,4 +1,4 @@
-//! Debian's Prometheus as a child of the test, which scrapes once a second.
+//! Debian's Prometheus as `make run` starts it, with our rules, but that it scrapes once a second.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use super::{Client, Process, eventually, free_port, inherited, script};
 const READY_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// A running Prometheus.
-pub(crate) struct Prometheus {
+pub(crate) struct Monitor {
     folder: TempDir,
     client: Client,
     process: Process,
@@ -28,7 +28,7 @@ pub(crate) struct Series {
     pub(crate) samples: Vec<(f64, f64)>,
 }
 
-impl Prometheus {
+impl Monitor {
     /// Scrapes these services (host:port), with these variables of scripts/serve-prometheus.sh
     /// beside.
     pub(crate) fn start(targets: &[String], settings: &[(&str, String)]) -> Self {
