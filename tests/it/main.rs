@@ -27,6 +27,7 @@ mod grpc;
 mod grpc_alike;
 mod grpc_watch;
 mod grpcurl;
+mod instruments;
 mod loops;
 mod outbox;
 mod own_process;

@@ -8,6 +8,7 @@ mod command;
 pub(crate) mod fail2ban;
 mod fake_socket;
 mod gate;
+pub(crate) mod instruments;
 mod lines;
 mod muted;
 mod opensearch;
