@@ -8,6 +8,7 @@
 //! functions that fill them.
 
 mod attributes;
+mod browser;
 mod business;
 mod database;
 mod definition;
@@ -27,6 +28,7 @@ mod state;
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, SdkMeterProvider, Stream};
 
+pub use browser::{BrowserAnswer, WebVital, browser_call, web_vital};
 pub use business::{
     AUDIT_ROWS, BANS_EXECUTED, BANS_OBSERVED, CALLERS_REJECTED, SIGN_INS, UNBANS_EXECUTED,
     UNBANS_OBSERVED,
@@ -49,7 +51,7 @@ pub use state::{
     Listener, history_waits_since, listener_came, listener_left, set_history_waits_since,
 };
 
-const ALL: [&[&Definition]; 11] = [
+const ALL: [&[&Definition]; 12] = [
     http::DEFINITIONS,
     rpc::DEFINITIONS,
     fail2ban::DEFINITIONS,
@@ -61,6 +63,7 @@ const ALL: [&[&Definition]; 11] = [
     export::DEFINITIONS,
     process::DEFINITIONS,
     runtime::DEFINITIONS,
+    browser::DEFINITIONS,
 ];
 
 /// Every instrument of the process.
@@ -83,6 +86,7 @@ pub(super) fn install(provider: &SdkMeterProvider) {
     export::install(&meter);
     process::install(&meter);
     runtime::install(&meter);
+    browser::install(&meter);
 }
 
 /// Gives every instrument its attributes, its limit and its bounds; one without a definition tells
