@@ -1,19 +1,18 @@
 //! The metrics that leave: what is emitted is what is declared, both ways, with its unit, kind and
 //! attributes; and no attribute tells of a person.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bangui::proto::v1::{BanRequest, ListJailsRequest};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric};
 use serde_json::json;
-use sqlx::{Connection as _, SqliteConnection};
 
 use crate::support::instruments::{self, Instrument, Instruments};
 use crate::support::{
-    API_TOKEN, Bangui, Client, Events, Fail2ban, OtlpReceiver, Rpc, SOON, eventually, expect,
+    API_TOKEN, Bangui, Builder, Client, Collector, Database, Events, Fail2ban, OtlpReceiver, Rpc,
+    SOON, eventually, expect, heavy, repository,
 };
 
 /// The kind of an instrument, as far as it is seen on the wire, and the attributes of its points.
@@ -71,15 +70,6 @@ fn words(receiver: &OtlpReceiver, name: &str, key: &str) -> BTreeSet<String> {
     words
 }
 
-fn run_sql(folder: &Path, sql: &'static str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.join("bangui.db"));
-        let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-        sqlx::query(sql).execute(&mut connection).await.unwrap();
-    });
-}
-
 fn bearer(bangui: &Bangui, token: &str) -> Client {
     bangui.stranger().with("authorization", &format!("Bearer {token}"))
 }
@@ -109,6 +99,15 @@ fn page_measurements() -> serde_json::Value {
     json!({ "resourceMetrics": [{ "scopeMetrics": [{ "metrics": metrics }] }] })
 }
 
+fn start(fail2ban: &Fail2ban, export: impl Fn(Builder) -> Builder) -> Bangui {
+    let builder = Bangui::builder()
+        .fail2ban(fail2ban)
+        .env("BANGUI_API_TOKEN", API_TOKEN)
+        .env("BANGUI_API_TOKEN_SCOPE", "write")
+        .env("BANGUI_SESSION_CLEANUP_SECONDS", 1);
+    export(builder).start()
+}
+
 /// What operators and programs do while all is well.
 fn use_it(bangui: &Bangui, fail2ban: &Fail2ban, admin: &Client, rpc: &Rpc) {
     assert_eq!(sign_in(bangui, "somebody", "a wrong password"), 401);
@@ -135,7 +134,7 @@ fn break_it(bangui: &Bangui, fail2ban: &mut Fail2ban, admin: &Client, rpc: &Rpc)
     admin.post("/api/bans", &ban).expect_problem(503);
     let ban = BanRequest { jail: "sshd".into(), ip: "203.0.113.75".into(), reason: String::new() };
     rpc.wait(rpc.bans().ban(rpc.request(ban))).unwrap_err();
-    run_sql(bangui.data_dir(), "ALTER TABLE sessions RENAME TO elsewhere");
+    Database::open(bangui.data_dir()).run("ALTER TABLE sessions RENAME TO elsewhere");
     admin.get("/api/audit").expect_problem(500);
     bangui.wait_for_event("task_failed");
 }
@@ -144,13 +143,7 @@ fn break_it(bangui: &Bangui, fail2ban: &mut Fail2ban, admin: &Client, rpc: &Rpc)
 fn what_is_emitted_is_what_is_declared_and_tells_of_nobody() {
     let mut fail2ban = Fail2ban::start_with(&[("FAIL2BAN_JAILS", "sshd web-1")]);
     let receiver = OtlpReceiver::start();
-    let bangui = Bangui::builder()
-        .fail2ban(&fail2ban)
-        .env("BANGUI_API_TOKEN", API_TOKEN)
-        .env("BANGUI_API_TOKEN_SCOPE", "write")
-        .env("BANGUI_SESSION_CLEANUP_SECONDS", 1)
-        .export_to(&receiver, "grpc")
-        .start();
+    let bangui = start(&fail2ban, |builder| builder.export_to(&receiver, "grpc"));
     let admin = bangui.admin();
     let page = Events::open(&admin);
     bangui.wait_for_fail2ban(&admin);
@@ -170,6 +163,55 @@ fn what_is_emitted_is_what_is_declared_and_tells_of_nobody() {
             assert!(!text.contains(person), "{}: {text}", metric.name);
         }
     }
+}
+
+/// The names that docs/METRICS.md gives the instruments in Prometheus, with the types that they
+/// have there; those that the collector makes of them are in a table of their own.
+fn documented(declared: &Instruments) -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(repository().join("docs/METRICS.md")).unwrap();
+    let mut documented = BTreeMap::new();
+    for row in text.lines().filter(|line| line.starts_with("| `")) {
+        let literals: Vec<_> = row.split('`').skip(1).step_by(2).collect();
+        let columns: Vec<_> = row.split('|').map(str::trim).collect();
+        let (name, kind) = match declared.get(literals[0]) {
+            Some(instrument) => (literals[1], instrument.kind.as_str()),
+            None if literals[0].starts_with("bangui_http_") => (literals[0], columns[2]),
+            None => continue,
+        };
+        let kind = if kind == "updowncounter" { "gauge" } else { kind };
+        documented.insert(name.to_owned(), kind.to_owned());
+    }
+    documented
+}
+
+#[test]
+fn in_prometheus_every_instrument_has_the_name_that_is_documented() {
+    let _turn = heavy();
+    let fail2ban = Fail2ban::start_with(&[("FAIL2BAN_JAILS", "sshd web-1")]);
+    let collector = Collector::start_with(&[("COLLECTOR_METRIC_EXPIRATION", "10m")]);
+    let bangui = start(&fail2ban, |builder| {
+        builder.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint()).export_often()
+    });
+    let admin = bangui.admin();
+    bangui.wait_for_fail2ban(&admin);
+    let rpc = Rpc::connect(&bangui).token(API_TOKEN);
+    use_it(&bangui, &fail2ban, &admin, &rpc);
+    let documented = documented(&instruments::declared());
+    let exposition = Client::new(format!("http://127.0.0.1:{}", collector.port("EXPOSITION_PORT")));
+    eventually(SOON, "the documented names and no others", || {
+        let text = exposition.get("/metrics").expect(200).body;
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        let mut seen: BTreeMap<_, _> =
+            types.map(|(name, kind)| (name.to_owned(), kind.to_owned())).collect();
+        // It carries the resource, and is no instrument.
+        seen.remove("target_info");
+        let all: BTreeSet<_> = seen.keys().chain(documented.keys()).collect();
+        let differs = all.into_iter().filter(|name| seen.get(*name) != documented.get(*name));
+        let told: Vec<_> = differs
+            .map(|name| format!("{name}: {:?}, not {:?}", seen.get(name), documented.get(name)))
+            .collect();
+        expect(told.is_empty(), told.join("\n"))
+    });
 }
 
 /// The sum and the count of a histogram's points with a value among their attributes, as they

@@ -22,6 +22,7 @@ mod dead_letters;
 mod delivery;
 mod events;
 mod external_settings;
+mod facts;
 mod fail2ban;
 mod fail2ban_outages;
 mod grpc;

@@ -5,6 +5,7 @@ mod certificates;
 mod client;
 mod collector;
 mod command;
+mod database;
 pub(crate) mod fail2ban;
 mod fake_socket;
 mod gate;
@@ -40,6 +41,8 @@ pub(crate) use certificates::Certificates;
 pub(crate) use client::{Answer, Answers, Client};
 pub(crate) use collector::Collector;
 pub(crate) use command::Output;
+#[allow(unused_imports)]
+pub(crate) use database::Database;
 pub(crate) use fail2ban::Fail2ban;
 pub(crate) use fake_socket::FakeSocket;
 pub(crate) use gate::Gate;

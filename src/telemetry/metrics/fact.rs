@@ -19,7 +19,7 @@ use super::attributes::Attributes;
 use super::definition::Definition;
 
 /// Words are few, and so are their combinations.
-const SERIES_MAX: usize = 50;
+pub(super) const SERIES_MAX: usize = 50;
 
 /// A value of an attribute: a word of the source, or nothing where it does not apply.
 pub type Word = Option<&'static str>;
@@ -87,7 +87,7 @@ impl Fact {
 /// Tells a fact: the log event with its fields, the count with its words, and an event of the
 /// span.
 ///
-/// ```ignore
+/// ```text
 /// report!(
 ///     name: "ban_executed",
 ///     level: info,
