@@ -64,7 +64,7 @@ export class Outbox {
     const init: RequestInit = {
       method: "POST",
       credentials: "same-origin",
-      // Outlives the page, as a beacon does, and may say what it carries, as a beacon may not.
+      // Outlives the page as a beacon does, and is otherwise a request like any other.
       keepalive: true,
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),
