@@ -31,6 +31,20 @@ number() {
 boolean() { match "$1" 'true|false|1|0' "must be true or false"; }
 is_true() { [[ ${!1:-$2} == true || ${!1:-$2} == 1 ]]; }
 
+# Names of fields of a log record, separated by commas, each once; at most 64.
+field_names() {
+    is_set "$1" || return 0
+    local name names=' ' count=0
+    while IFS= read -rd , name; do
+        count=$((count + 1))
+        if ((count > 64)) || [[ ! $name =~ ^[a-z0-9_.]{1,64}$ || $names == *" $name "* ]]; then
+            problem "$1" "must be at most 64 different names, separated by commas: 1 to 64 of a-z 0-9 _ ."
+            return
+        fi
+        names+="$name "
+    done <<<"${!1},"
+}
+
 # --- hosts and URLs
 readonly IPV4_PART='(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])'
 readonly IPV4="$IPV4_PART(\.$IPV4_PART){3}"
@@ -166,6 +180,26 @@ pem_file() {
         || (($(stat -Lc %s "${!1}") > 1048576)); then
         problem "$1" "is no PEM file of at most 1 MiB"
     fi
+}
+
+# A file of bearer tokens, one a line; `#` begins a comment. $2 becomes the list of them in YAML,
+# for a collector that does not read the file itself.
+token_file() {
+    is_set "$1" || return 0
+    local line tokens=() list
+    is_readable "${!1}" || { problem "$1" "cannot be read"; return; }
+    (($(stat -Lc %s "${!1}") <= 65536)) || { problem "$1" "is longer than 65536 bytes"; return; }
+    while IFS=$' \t\r' read -r line || [[ -n $line ]]; do
+        [[ -n $line && $line != \#* ]] || continue
+        [[ $line =~ ^[!-~]{16,}$ ]] \
+            || { problem "$1" "has a token that is not 16 or more visible ASCII characters"; return; }
+        tokens+=("$(quoted "$line")")
+    done < <(tr -d '\0' <"${!1}")
+    ((${#tokens[@]} > 0)) || { problem "$1" "holds no token"; return; }
+    ((${#tokens[@]} <= 32)) || { problem "$1" "holds more than 32 tokens"; return; }
+    [[ $own == false ]] || return 0
+    list=$(IFS=, && printf %s "${tokens[*]}")
+    export "$2=[$list]"
 }
 
 # `name=value,…` with percent-encoded values, as OTEL_EXPORTER_OTLP_HEADERS has them, into YAML.

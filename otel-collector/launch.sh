@@ -34,6 +34,19 @@ common() {
     together "BANGUI_$1_CLIENT_CERT_FILE" "BANGUI_$1_CLIENT_KEY_FILE"
 }
 
+# Whether what is sent to $2, of the provider $1, has to go by our own relay (own/relays/): some
+# stock exporters heed neither an authority nor a client certificate. Without TLS there is nothing
+# to show or to demand; and the stock collector has no relay, so that it refuses the settings.
+is_relayed() {
+    local name is_needed=false
+    for name in "BANGUI_$1_CA_FILE" "BANGUI_$1_CLIENT_CERT_FILE"; do
+        is_set "$name" && [[ $2 == https:* ]] || continue
+        is_needed=true
+        [[ $own == true ]] || problem "$name" "the stock exporter would not heed it"
+    done
+    [[ $is_needed == true && $own == true ]]
+}
+
 # $1 in each of these: the words that say who requires a setting, or nothing when nobody does.
 datadog() {
     secret BANGUI_DATADOG_API_KEY
@@ -51,6 +64,22 @@ datadog() {
             export "DATADOG_${name}_ENDPOINT=${BANGUI_DATADOG_ENDPOINT%/}"
         done
     fi
+    [[ -z $1 ]] || relay_datadog "$site"
+}
+
+# Traces and metrics go by our own relay, which shows and demands certificates. $1: the site.
+relay_datadog() {
+    local traces=${DATADOG_TRACES_ENDPOINT:-https://trace.agent.$1}
+    local metrics=${DATADOG_METRICS_ENDPOINT:-https://api.$1}
+    is_relayed DATADOG "$traces" || return 0
+    export RELAY_DATADOG_TRACES_TARGET=$traces RELAY_DATADOG_METRICS_TARGET=$metrics
+    DATADOG_TRACES_ENDPOINT=http://127.0.0.1:${RELAY_DATADOG_TRACES_PORT:-14331}
+    DATADOG_METRICS_ENDPOINT=http://127.0.0.1:${RELAY_DATADOG_METRICS_PORT:-14332}
+    export DATADOG_TRACES_ENDPOINT DATADOG_METRICS_ENDPOINT
+    # For metrics, the exporter would ask HTTP_PROXY even for what is on this machine.
+    local direct=${NO_PROXY:-${no_proxy:-}}
+    export NO_PROXY=${direct:+$direct,}${DATADOG_METRICS_ENDPOINT#http://}
+    relays+=(datadog)
 }
 
 papertrail() {
@@ -131,7 +160,19 @@ cloudwatch() {
         plain_secret AWS_ACCESS_KEY_ID
         plain_secret AWS_SECRET_ACCESS_KEY
     fi
+    # The exporter does not heed it, but whatever gives it credentials does.
     ! is_set BANGUI_CLOUDWATCH_CA_FILE || export AWS_CA_BUNDLE=$BANGUI_CLOUDWATCH_CA_FILE
+    [[ -z $1 ]] || relay_cloudwatch
+}
+
+# As relay_datadog; the exporter takes the relay for its proxy, so that the name it signs is AWS's.
+relay_cloudwatch() {
+    local domain=amazonaws.com
+    [[ ${AWS_REGION:-} != cn-* ]] || domain=amazonaws.com.cn
+    local target=${BANGUI_CLOUDWATCH_ENDPOINT:-https://logs.${AWS_REGION:-}.$domain}
+    is_relayed CLOUDWATCH "$target" || return 0
+    export RELAY_CLOUDWATCH_TARGET=$target BANGUI_CLOUDWATCH_ENDPOINT=http:${target#https:}
+    relays+=(cloudwatch)
 }
 
 otlp() {
@@ -139,6 +180,26 @@ otlp() {
     header_list BANGUI_OTLP_HEADERS OTLP_HEADER_LIST
     common OTLP
     [[ -z $1 ]] || require BANGUI_OTLP_ENDPOINT "$1"
+}
+
+# Who may send, and whether others can read it on the way.
+receiver() {
+    pem_file COLLECTOR_TLS_CERT_FILE
+    pem_file COLLECTOR_TLS_KEY_FILE
+    pem_file COLLECTOR_CLIENT_CA_FILE
+    together COLLECTOR_TLS_CERT_FILE COLLECTOR_TLS_KEY_FILE
+    ! is_set COLLECTOR_CLIENT_CA_FILE || is_set COLLECTOR_TLS_CERT_FILE \
+        || problem COLLECTOR_TLS_CERT_FILE "is required beside COLLECTOR_CLIENT_CA_FILE"
+    token_file COLLECTOR_TOKEN_FILE OTLP_TOKEN_LIST
+}
+
+use_receiver() {
+    ! is_set COLLECTOR_TLS_CERT_FILE || use options/otlp-tls
+    ! is_set COLLECTOR_CLIENT_CA_FILE || use options/otlp-client-ca
+    is_set COLLECTOR_TOKEN_FILE || return 0
+    local folder=own/options
+    [[ $own == true ]] || folder=options
+    configs+=(--config "file:$here/$folder/otlp-token.yaml")
 }
 
 # Adds a configuration file, and what our own components do instead of stock ones.
@@ -149,12 +210,20 @@ use() {
     fi
 }
 
+# Lets only the listed fields leave. A dot stands for itself.
+restrict_fields() {
+    local pattern=${BANGUI_EXTERNAL_LOGGING_FIELDS//./[.]}
+    export "EXTERNAL_FIELDS_PATTERN=${pattern//,/|}"
+    use options/log-fields
+}
+
 # The chosen providers, once each, or nothing while external logging is off.
 chosen_providers() {
     boolean BANGUI_EXTERNAL_LOGGING_ENABLED
     match BANGUI_EXTERNAL_LOGGING_DELIVERY 'durable|bounded' "must be durable or bounded"
     number BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE 1 100000
     number BANGUI_EXTERNAL_LOGGING_GIVE_UP_HOURS 1 720
+    field_names BANGUI_EXTERNAL_LOGGING_FIELDS
     # Without a provider and without an endpoint, BanGUI sends to this collector and no further.
     local list=${BANGUI_EXTERNAL_LOGGING_PROVIDER:-} name
     if [[ -z $list ]]; then
@@ -188,7 +257,7 @@ main() {
     done
     unset_empty
 
-    local chosen='' name by configs=() metrics
+    local chosen='' name by configs=() relays=() metrics
     chosen_providers
     match BANGUI_METRICS_PROVIDER 'prometheus|datadog|newrelic' \
         "must be prometheus, datadog or newrelic"
@@ -204,22 +273,29 @@ main() {
     match BANGUI_FAIL2BAN_LOG '/[A-Za-z0-9._/-]{1,511}' \
         "must be an absolute path of 2 to 512 letters, digits and . _ / -"
     boolean BANGUI_HOST_METRICS_ENABLED
+    number BANGUI_COLLECTOR_FILE_DAYS 1 365
     number BANGUI_TRACES_KEPT_PERCENT 0 100
     number BANGUI_TRACES_SLOW_MS 1 3600000
     number BANGUI_LOGS_KEPT_PERCENT 0 100
+    receiver
     ((problems == 0)) || exit 78
 
     ! is_set BANGUI_EXTERNAL_LOGGING_GIVE_UP_HOURS \
         || export COLLECTOR_GIVE_UP_AFTER=${BANGUI_EXTERNAL_LOGGING_GIVE_UP_HOURS}h
     use config
+    use_receiver
     for name in $chosen; do
         use "providers/$name"
     done
     [[ $metrics == prometheus ]] || use "metrics/$metrics"
+    for name in "${relays[@]}"; do
+        configs+=(--config "file:$here/own/relays/$name.yaml")
+    done
     ! is_set BANGUI_FAIL2BAN_LOG || use options/fail2ban-log
     ! is_true BANGUI_HOST_METRICS_ENABLED false || use options/host-metrics
     [[ ${BANGUI_TRACES_KEPT_PERCENT:-100} == 100 ]] || use options/trace-sampling
     [[ ${BANGUI_LOGS_KEPT_PERCENT:-100} == 100 ]] || use options/log-sampling
+    ! is_set BANGUI_EXTERNAL_LOGGING_FIELDS || restrict_fields
     if [[ ${BANGUI_EXTERNAL_LOGGING_DELIVERY:-durable} == bounded ]]; then
         set -a
         # shellcheck source=otel-collector/delivery/bounded.env

@@ -41,11 +41,26 @@ declare -A needs=(
     [otlp]='BANGUI_OTLP_ENDPOINT=https://otlp.example.com BANGUI_OTLP_HEADERS=a=b$c,d=e'
 )
 
+# A certificate and its key are looked at too, so they must be there.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$root/scripts/test-certificates.sh" "$work"
+tls=(COLLECTOR_TLS_CERT_FILE="$work/server.pem" COLLECTOR_TLS_KEY_FILE="$work/server.key")
+printf '# a comment\n%s\n\n%s\n' 0123456789abcdef 'a-token-of-$HOME-and-'"'"'quotes' >"$work/tokens"
+token=COLLECTOR_TOKEN_FILE="$work/tokens"
+
 for stock in '' --stock; do
     validate "$stock"
+    validate "$stock" "${tls[@]}"
+    validate "$stock" "$token"
+    validate "$stock" "${tls[@]}" COLLECTOR_CLIENT_CA_FILE="$work/ca.pem" "$token"
     validate "$stock" BANGUI_FAIL2BAN_LOG=/var/log/fail2ban.log BANGUI_HOST_METRICS_ENABLED=true \
         BANGUI_TRACES_KEPT_PERCENT=10 BANGUI_LOGS_KEPT_PERCENT=10
     for provider in "${!needs[@]}"; do
+        # shellcheck disable=SC2086
+        validate "$stock" BANGUI_EXTERNAL_LOGGING_ENABLED=true \
+            BANGUI_EXTERNAL_LOGGING_PROVIDER="$provider" \
+            BANGUI_EXTERNAL_LOGGING_FIELDS=jail,status_code,client.address ${needs[$provider]}
         for metrics in prometheus datadog newrelic; do
             for delivery in durable bounded; do
                 # The words of a variable's list are variables; none holds a space.
@@ -61,5 +76,20 @@ for stock in '' --stock; do
     # shellcheck disable=SC2048,SC2086
     validate "$stock" BANGUI_EXTERNAL_LOGGING_ENABLED=true \
         BANGUI_EXTERNAL_LOGGING_PROVIDER="$(IFS=, && echo "${!needs[*]}")" ${needs[*]}
+done
+# Certificates, with which some exporters go another way; the stock collector has none for them.
+certificates=$(mktemp -d)
+trap 'rm -rf "$certificates"' EXIT
+"$root/scripts/test-certificates.sh" "$certificates"
+declare -a shown=()
+for provider in "${!needs[@]}"; do
+    shown+=("BANGUI_${provider^^}_CA_FILE=$certificates/ca.pem"
+        "BANGUI_${provider^^}_CLIENT_CERT_FILE=$certificates/client.pem"
+        "BANGUI_${provider^^}_CLIENT_KEY_FILE=$certificates/client.key")
+done
+for metrics in prometheus datadog newrelic; do
+    # shellcheck disable=SC2048,SC2086
+    validate '' BANGUI_EXTERNAL_LOGGING_ENABLED=true BANGUI_METRICS_PROVIDER="$metrics" \
+        BANGUI_EXTERNAL_LOGGING_PROVIDER="$(IFS=, && echo "${!needs[*]}")" ${needs[*]} "${shown[@]}"
 done
 echo "collector: $count configurations accepted" >&2

@@ -178,6 +178,8 @@ func (f *front) route(in incoming) (string, handler) {
 		return "splunk", f.splunk
 	case path == "" && in.header.Get("X-Amz-Target") != "":
 		return "cloudwatch", f.aws.handle
+	case isBulk(in):
+		return "elasticsearch", f.elasticsearch
 	case path == "/intake" || strings.HasPrefix(path, "/api/"):
 		return "datadog", f.datadog
 	}

@@ -1,7 +1,8 @@
 // Command sink stands in tests where vendors' clouds cannot run. It speaks the protocols of
-// Datadog, New Relic and other OTLP backends, Splunk and CloudWatch Logs, decodes what it is sent
-// with the vendors' own libraries where there are any, and keeps it for the test to read. It can
-// also stand in front of a real server. On request it misbehaves as servers and networks do.
+// Datadog, New Relic and other OTLP backends, Splunk, CloudWatch Logs and Elasticsearch, decodes
+// what it is sent with the vendors' own libraries where there are any, and keeps it for the test to
+// read. It can also stand in front of a real server. On request it misbehaves as servers and
+// networks do.
 //
 // README.md tells the protocol of its control port and what it deliberately leaves out.
 package main
@@ -142,7 +143,11 @@ func (o options) tlsConfig() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the certificate cannot be used: %w", err)
 	}
-	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	versions := tlsVersions[o.tlsMax]
+	config := &tls.Config{
+		Certificates: []tls.Certificate{pair},
+		MinVersion:   versions.oldest, MaxVersion: versions.newest,
+	}
 	if o.clientCA != "" {
 		text, err := os.ReadFile(o.clientCA)
 		if err != nil {

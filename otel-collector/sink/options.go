@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 type options struct {
 	listen, control           string
 	tlsCert, tlsKey, clientCA string
+	// tlsMax is the newest version of TLS that the data port speaks, a key of tlsVersions.
+	tlsMax string
 	// key is the API key or token that every vendor's client must show; empty accepts any.
 	key string
 	// accessKeyID and secretAccessKey are what AWS signatures must be made with.
@@ -20,6 +23,14 @@ type options struct {
 	forwardTCP                   string
 	// countOnly leaves out what was received and keeps how often.
 	countOnly bool
+}
+
+// tlsVersions are the choices of --tls-max, each with the oldest version that goes with it: a
+// server that has been left behind speaks what is older, too.
+var tlsVersions = map[string]struct{ oldest, newest uint16 }{
+	"1.1": {tls.VersionTLS10, tls.VersionTLS11},
+	"1.2": {tls.VersionTLS12, tls.VersionTLS12},
+	"1.3": {tls.VersionTLS12, tls.VersionTLS13},
 }
 
 func parseOptions(arguments []string) (options, error) {
@@ -33,6 +44,7 @@ func parseOptions(arguments []string) (options, error) {
 	set.StringVar(&own.tlsCert, "tls-cert", "", "certificate of the data port, PEM")
 	set.StringVar(&own.tlsKey, "tls-key", "", "its key, PEM")
 	set.StringVar(&own.clientCA, "client-ca", "", "authority of the clients' certificates, PEM")
+	set.StringVar(&own.tlsMax, "tls-max", "1.3", "newest version of TLS: 1.1, 1.2 or 1.3")
 	set.StringVar(&own.key, "key", "", "API key or token that clients must show")
 	set.StringVar(&own.accessKeyID, "aws-access-key-id", "", "id of the AWS key")
 	set.StringVar(&own.secretAccessKey, "aws-secret-access-key", "", "the AWS key")
@@ -47,6 +59,9 @@ func parseOptions(arguments []string) (options, error) {
 	}
 	if (own.tlsCert == "") != (own.tlsKey == "") || (own.clientCA != "" && own.tlsCert == "") {
 		return own, errors.New("--tls-cert and --tls-key go together, and --client-ca needs them")
+	}
+	if _, isKnown := tlsVersions[own.tlsMax]; !isKnown {
+		return own, errors.New("--tls-max must be 1.1, 1.2 or 1.3")
 	}
 	if (own.accessKeyID == "") != (own.secretAccessKey == "") {
 		return own, errors.New("--aws-access-key-id and --aws-secret-access-key go together")

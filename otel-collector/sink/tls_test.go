@@ -54,3 +54,36 @@ func writePEM(t *testing.T, name string, der []byte) string {
 	must(t, os.WriteFile(path, text, 0o600))
 	return path
 }
+
+func TestTheNewestVersionOfTLSCanBeChosen(t *testing.T) {
+	arguments, client := certificateForTest(t)
+	config := client.Transport.(*http.Transport).TLSClientConfig
+	for _, one := range []struct {
+		max    string
+		oldest uint16
+		newest uint16
+		spoken string
+	}{
+		{"1.1", tls.VersionTLS10, tls.VersionTLS13, "TLS 1.1"},
+		{"1.1", tls.VersionTLS12, tls.VersionTLS13, ""},
+		{"1.2", tls.VersionTLS12, tls.VersionTLS13, "TLS 1.2"},
+		{"1.2", tls.VersionTLS10, tls.VersionTLS11, ""},
+		{"1.3", tls.VersionTLS12, tls.VersionTLS13, "TLS 1.3"},
+	} {
+		sink := start(t, append([]string{"--tls-max", one.max}, arguments...)...)
+		config.MinVersion, config.MaxVersion = one.oldest, one.newest
+		sink.client = client
+		_, err := sink.send(http.MethodGet, "/services/collector/health", nil)
+		equal(t, "is refused with "+one.max, err != nil, one.spoken == "")
+		sink.client = http.DefaultClient
+		var spoken string
+		for _, request := range sink.received().Requests {
+			spoken = request.TLS
+		}
+		equal(t, "spoken with "+one.max, spoken, one.spoken)
+	}
+	listen := []string{"--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}
+	if _, err := parseOptions(append(listen, "--tls-max", "1.4")); err == nil {
+		t.Fatal("--tls-max 1.4 is taken")
+	}
+}

@@ -141,9 +141,11 @@ fn took(before: &[Destination], now: &Destination) -> u64 {
 fn described(before: &[Destination], now: &Destination) -> String {
     let seconds = DESTINATIONS_TIMEOUT.as_secs();
     let took = took(before, now);
-    let has_failed = now.failed > earlier(before, now).failed;
+    let earlier = earlier(before, now);
+    let has_failed = now.failed > earlier.failed;
+    let why = now.error_type_since(&earlier).map(|why| format!(" ({why})")).unwrap_or_default();
     let what = match (took, has_failed) {
-        (0, true) => format!("attempts fail, none succeeded within {seconds} s"),
+        (0, true) => format!("attempts fail{why}, none succeeded within {seconds} s"),
         (0, false) => format!("took nothing within {seconds} s"),
         (1, _) => "took 1 record".to_owned(),
         (_, _) => format!("took {took} records"),
@@ -158,7 +160,8 @@ mod tests {
 
     fn destination(sent: u64, failed: u64) -> Destination {
         let name = "otlp".to_owned();
-        Destination { name, queue_size: 2, queue_capacity: 9, sent, failed, dropped: 0 }
+        let (queue_size, queue_capacity) = (2, 9);
+        Destination { name, queue_size, queue_capacity, sent, failed, ..Destination::default() }
     }
 
     #[test]
@@ -171,6 +174,8 @@ mod tests {
         assert_eq!(told(&destination(5, 3)), format!("otlp: took nothing within 30 s{queue}"));
         let failing = format!("otlp: attempts fail, none succeeded within 30 s{queue}");
         assert_eq!(told(&destination(5, 4)), failing);
+        let refused = Destination { refusals: [("401".into(), 1)].into(), ..destination(5, 4) };
+        assert_eq!(told(&refused), failing.replace("fail,", "fail (401),"));
         // The counters of a collector that was restarted begin anew.
         assert_eq!(told(&destination(1, 0)), format!("otlp: took 1 record{queue}"));
     }

@@ -82,6 +82,7 @@ fn collector(collector: &Collector) -> Value {
             "failed": it.failed,
             "dropped": it.dropped,
             "failing": it.failing,
+            "error_type": it.error_type,
         })
     });
     json!({

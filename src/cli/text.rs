@@ -110,7 +110,11 @@ pub(super) fn status(out: &mut Out, status: &Status) -> io::Result<()> {
         },
     )?;
     for it in telemetry.collector.iter().flat_map(|it| &it.destinations) {
-        let how = if it.failing { ", refuses" } else { "" };
+        let how = match (it.failing, &it.error_type) {
+            (false, _) => String::new(),
+            (true, None) => ", refuses".to_owned(),
+            (true, Some(why)) => format!(", refuses ({why})"),
+        };
         row(
             &it.name,
             format!("{} sent, {} wait, {} lost{how}", it.sent, it.queue_size, it.dropped),

@@ -8,9 +8,9 @@ use tokio::sync::Mutex;
 use super::{Destination, ask};
 
 /// Pages and callers share an answer of this age; a collector is asked no more often.
-const KEPT_FOR: Duration = Duration::from_secs(5);
+pub(super) const KEPT_FOR: Duration = Duration::from_secs(5);
 /// A page must not wait for a collector that hangs; who is on this host or network is quicker.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The collector, as it was seen last.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,8 @@ pub struct Known {
     pub counts: Destination,
     /// Whether attempts failed, and none succeeded, when something was last tried.
     pub is_failing: bool,
+    /// Why, in one word: the status that it answers, or what went wrong before it could.
+    pub error_type: Option<String>,
 }
 
 /// The collector whose own metrics are at an address.
@@ -68,7 +70,10 @@ fn after(before: &[Known], counts: Vec<Destination>) -> State {
             let has_failed = counts.failed > earlier.counts.failed;
             !has_sent && (has_failed || earlier.is_failing)
         });
-        Known { counts, is_failing }
+        let newest = earlier.and_then(|earlier| counts.error_type_since(&earlier.counts));
+        let kept = || earlier.and_then(|earlier| earlier.error_type.clone());
+        let error_type = is_failing.then(|| newest.or_else(kept)).flatten();
+        Known { counts, is_failing, error_type }
     };
     State { error: None, destinations: counts.into_iter().map(known).collect() }
 }
@@ -76,6 +81,26 @@ fn after(before: &[Known], counts: Vec<Destination>) -> State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_refused_most_is_why_it_fails() {
+        let mut known = Vec::new();
+        let mut why = |sent, failed, refusals: &[(&str, u64)]| {
+            let refusals = refusals.iter().map(|(kind, count)| ((*kind).to_owned(), *count));
+            let name = "otlp".to_owned();
+            let refusals = refusals.collect();
+            let counts = Destination { name, sent, failed, refusals, ..Destination::default() };
+            known = after(&known, vec![counts]).destinations;
+            known[0].error_type.clone()
+        };
+        assert_eq!(why(1, 9, &[("401", 9)]), None, "what was before is not known");
+        assert_eq!(why(1, 10, &[("401", 9), ("503", 1)]).as_deref(), Some("503"));
+        assert_eq!(why(1, 10, &[("401", 9), ("503", 1)]).as_deref(), Some("503"), "still");
+        assert_eq!(why(1, 14, &[("401", 10), ("503", 4)]).as_deref(), Some("503"));
+        assert_eq!(why(1, 15, &[("401", 11), ("503", 4)]).as_deref(), Some("401"));
+        assert_eq!(why(2, 15, &[("401", 11), ("503", 4)]), None, "it works again");
+        assert_eq!(why(2, 16, &[]), None, "a collector that does not tell");
+    }
 
     #[test]
     fn a_destination_fails_until_something_was_sent() {

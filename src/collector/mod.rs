@@ -2,8 +2,10 @@
 //! waits. Read from the metrics that it shows of itself, not from those that it passes on.
 
 mod known;
+mod own_log;
 mod page;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -11,6 +13,7 @@ use serde::Serialize;
 
 use crate::fetch;
 pub use known::{Collector, Known, State};
+pub use own_log::{Line, NotShown, OwnLog};
 
 /// It is on this host or network, and answers from memory.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
@@ -32,6 +35,21 @@ pub struct Destination {
     pub failed: u64,
     /// Records that were given up.
     pub dropped: u64,
+    /// Batches that were refused, by the type of the error: `401`, `timeout`.
+    #[serde(skip)]
+    pub refusals: BTreeMap<String, u64>,
+}
+
+impl Destination {
+    /// The type of most refusals since an earlier answer.
+    pub fn error_type_since(&self, before: &Self) -> Option<String> {
+        let growth = |kind: &String, count: u64| {
+            count.saturating_sub(before.refusals.get(kind).copied().unwrap_or_default())
+        };
+        let grown = self.refusals.iter().map(|(kind, count)| (growth(kind, *count), kind));
+        let most = grown.filter(|(growth, _)| *growth > 0).max_by_key(|(growth, _)| *growth);
+        most.map(|(_, kind)| kind.clone())
+    }
 }
 
 /// Why nothing is known. The texts are made to be shown to an operator.

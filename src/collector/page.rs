@@ -2,7 +2,8 @@
 //!
 //! A destination is known by its queue, the exporter `otlp/to_NAME`, which is shown from the start.
 //! The exporter behind it is shown once it has sent something; its id holds the name somewhere
-//! (`elasticsearch/logs`, `awscloudwatchlogs/logs`, `otlphttp/other`).
+//! (`elasticsearch/logs`, `awscloudwatchlogs/logs`, `otlphttp/other`). Our own component before it
+//! tells why batches were refused.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,37 @@ const DESTINATIONS_MAX: usize = 64;
 
 const QUEUE: &str = "otlp/to_";
 
+const REFUSALS: &str = "bangui_collector_held_total";
+/// The component knows some words, and statuses of HTTP; a destination answers with few of them.
+const ERROR_TYPES_MAX: usize = 32;
+const ERROR_TYPE_MAX_BYTES: usize = 32;
+
 /// One line of the page.
+struct Line<'a> {
+    name: &'a str,
+    labels: &'a str,
+    value: u64,
+}
+
+impl<'a> Line<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let (name, rest) = line.split_once('{')?;
+        // No label that is read here holds a brace.
+        let (labels, value) = rest.rsplit_once('}')?;
+        let value: f64 = value.split_whitespace().next()?.parse().ok()?;
+        // Counts are whole and far below where a float loses them; the cast saturates.
+        Some(Self { name, labels, value: value as u64 })
+    }
+
+    fn label(&self, name: &str) -> Option<&'a str> {
+        let label = format!("{name}=\"");
+        let at = self.labels.starts_with(&label).then_some(0);
+        let at = at.or_else(|| self.labels.find(&format!(",{label}")).map(|at| at + 1))?;
+        self.labels[at + label.len()..].split('"').next()
+    }
+}
+
+/// One line about an exporter.
 struct Sample<'a> {
     name: &'a str,
     exporter: &'a str,
@@ -21,16 +52,24 @@ struct Sample<'a> {
 }
 
 fn sample(line: &str) -> Option<Sample<'_>> {
-    let (name, rest) = line.split_once('{')?;
-    // No label that the collector has about exporters holds a brace.
-    let (labels, value) = rest.rsplit_once('}')?;
-    let label = "exporter=\"";
-    let at = labels.starts_with(label).then_some(0);
-    let at = at.or_else(|| labels.find(&format!(",{label}")).map(|at| at + 1))?;
-    let exporter = labels[at + label.len()..].split('"').next()?;
-    let value: f64 = value.split_whitespace().next()?.parse().ok()?;
-    // Counts of records are whole and far below where a float loses them; the cast saturates.
-    Some(Sample { name, exporter, value: value as u64 })
+    let line = Line::parse(line)?;
+    Some(Sample { name: line.name, exporter: line.label("exporter")?, value: line.value })
+}
+
+/// Adds what was refused, and why.
+fn add_refusals(page: &str, found: &mut BTreeMap<&str, Destination>) {
+    for line in page.lines().filter(|line| line.starts_with(REFUSALS)).filter_map(Line::parse) {
+        // The counter begins at zero without a type. Each signal has its own; logs are asked about.
+        let is_counted = line.name == REFUSALS && line.label("signal") == Some("logs");
+        let labels = (line.label("destination"), line.label("error_type"));
+        let (true, (Some(name), Some(kind))) = (is_counted, labels) else { continue };
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let is_type = (1..=ERROR_TYPE_MAX_BYTES).contains(&kind.len()) && kind.bytes().all(is_word);
+        let Some(own) = found.get_mut(name).filter(|_| is_type) else { continue };
+        if own.refusals.len() < ERROR_TYPES_MAX || own.refusals.contains_key(kind) {
+            *own.refusals.entry(kind.to_owned()).or_default() += line.value;
+        }
+    }
 }
 
 pub(super) fn parse(page: &str) -> Vec<Destination> {
@@ -62,6 +101,7 @@ pub(super) fn parse(page: &str) -> Vec<Destination> {
             _ => {}
         }
     }
+    add_refusals(page, &mut found);
     found.into_values().collect()
 }
 
@@ -87,6 +127,12 @@ otelcol_exporter_sent_log_records_total{exporter="file/logs"} 900
 otelcol_exporter_sent_log_records_total{my_exporter="otlphttp/other"} 900
 otelcol_exporter_sent_log_records_total{exporter="otlphttp/other"} nonsense
 otelcol_exporter_sent_log_records_total{exporter="otlphttp/other
+bangui_collector_held_total{destination="otlp",signal="logs"} 0
+bangui_collector_held_total{destination="otlp",error_type="503",signal="logs"} 7
+bangui_collector_held_total{destination="otlp",error_type="timeout",signal="logs"} 2
+bangui_collector_held_total{destination="otlp",error_type="401",signal="traces"} 9
+bangui_collector_held_total{destination="otlp",error_type="a b",signal="logs"} 9
+bangui_collector_held_total{destination="other",error_type="401",signal="logs"} 9
 "#;
         let newrelic = Destination {
             name: "newrelic".into(),
@@ -101,6 +147,7 @@ otelcol_exporter_sent_log_records_total{exporter="otlphttp/other
             sent: 3,
             failed: 5,
             dropped: 6,
+            refusals: [("503".into(), 7), ("timeout".into(), 2)].into(),
             ..Destination::default()
         };
         assert_eq!(parse(page), [newrelic, otlp]);

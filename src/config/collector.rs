@@ -20,9 +20,11 @@ const fn setting(name: &'static str, default: &'static str, form: Form) -> Setti
 }
 
 /// All of them, in the order of the documentation.
-pub(super) static SETTINGS: [Setting; 6] = [
+pub(super) static SETTINGS: [Setting; 8] = [
     // A month is the most: by then nobody wants a refused record any more.
     setting("BANGUI_EXTERNAL_LOGGING_GIVE_UP_HOURS", "4", forms::number::<720>),
+    setting("BANGUI_EXTERNAL_LOGGING_FIELDS", "", forms::field_names),
+    setting("BANGUI_COLLECTOR_FILE_DAYS", "14", forms::number::<365>),
     setting("BANGUI_LOGS_KEPT_PERCENT", "100", forms::percent),
     setting("BANGUI_TRACES_KEPT_PERCENT", "100", forms::percent),
     setting("BANGUI_TRACES_SLOW_MS", "1000", forms::number::<3_600_000>),

@@ -8,6 +8,7 @@ use super::providers::Provider;
 use super::{Export, External};
 
 const NOTHING: &str = "nothing leaves";
+const FIELDS: &str = "BANGUI_EXTERNAL_LOGGING_FIELDS";
 
 impl Delivery {
     /// The word that chooses it.
@@ -60,7 +61,11 @@ impl External {
             return format!("{NOTHING}: no provider is named, and BANGUI_OTLP_ENDPOINT is unset");
         }
         let places: Vec<_> = providers.iter().map(|provider| self.described(provider)).collect();
-        format!("{}, {} delivery", places.join(", "), self.delivery.as_str())
+        let fields = match self.value(FIELDS) {
+            Some(_) => format!("; of fields, those of {FIELDS} alone"),
+            None => String::new(),
+        };
+        format!("{}, {} delivery{fields}", places.join(", "), self.delivery.as_str())
     }
 
     fn metrics(&self) -> String {
@@ -80,10 +85,19 @@ impl Export {
     }
 }
 
+impl Export {
+    fn note(&self) -> String {
+        match self.summary.unencrypted.is_empty() {
+            true => String::new(),
+            false => format!(" (not encrypted, by {})", self.summary.unencrypted.join(", ")),
+        }
+    }
+}
+
 /// Writes where telemetry goes.
 pub(super) fn write(f: &mut Formatter<'_>, export: &Export, external: &External) -> Result {
     let from_service = match &export.endpoint {
-        Some(endpoint) => format!("{} to {endpoint}", export.signals()),
+        Some(endpoint) => format!("{} to {endpoint}{}", export.signals(), export.note()),
         None => NOTHING.to_owned(),
     };
     writeln!(f, "# Where telemetry goes")?;

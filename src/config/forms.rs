@@ -22,6 +22,8 @@ const HEADERS_MAX: usize = 32;
 const HOST_MAX_BYTES: usize = 253;
 const LABEL_MAX_BYTES: usize = 63;
 const PATH_MAX_BYTES: usize = 512;
+const FIELD_NAMES_MAX: usize = 64;
+const FIELD_NAME_MAX_BYTES: usize = 64;
 
 fn must(holds: bool, reason: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(reason.to_owned()) }
@@ -62,6 +64,25 @@ pub(super) fn plain_path(text: &str) -> Result<(), String> {
         is_path && text.len() > 1,
         "must be an absolute path of 2 to 512 letters, digits, . _ / and -",
     )
+}
+
+/// Names of fields of a log record, separated by commas. They become one regular expression, in
+/// which only the dot means something else than itself.
+pub(super) fn field_names(text: &str) -> Result<(), String> {
+    let is_allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'.'
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for name in text.split(',') {
+        must(
+            consists(name, FIELD_NAME_MAX_BYTES, is_allowed),
+            "must be names of 1 to 64 of a-z, 0-9, _ and ., separated by commas alone",
+        )?;
+        must(!names.contains(&name), &format!("names {name} twice"))?;
+        names.push(name);
+        must(names.len() <= FIELD_NAMES_MAX, "must hold at most 64 names")?;
+    }
+    Ok(())
 }
 
 /// A number that is a name.
@@ -281,14 +302,19 @@ pub(super) fn aws_region(text: &str) -> Result<(), String> {
 
 /// The path of a readable file of certificates or a key.
 pub(super) fn pem_file(path: &str) -> Result<(), String> {
-    let mut bytes = Vec::new();
+    pem(path).map(|_| ())
+}
+
+/// The content of such a file.
+pub(super) fn pem(path: &str) -> Result<zeroize::Zeroizing<Vec<u8>>, String> {
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
     File::open(path)
         .and_then(|file| file.take(PEM_MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|error| format!("cannot be read: {error}"))?;
-    let bytes = zeroize::Zeroizing::new(bytes);
     must(bytes.len() as u64 <= PEM_MAX_BYTES, "is larger than 1 MiB")?;
     let marker: &[u8] = b"-----BEGIN ";
-    must(bytes.windows(marker.len()).any(|it| it == marker), "is no PEM file")
+    must(bytes.windows(marker.len()).any(|it| it == marker), "is no PEM file")?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -419,6 +445,17 @@ mod tests {
         );
         assert_form(program_name, &["a/b[1]"], &[&"a".repeat(49)]);
         assert_form(user, &["a@b"], &["a:b"]);
+    }
+
+    #[test]
+    fn names_of_fields_are_different_and_no_patterns() {
+        let longest = "a".repeat(FIELD_NAME_MAX_BYTES);
+        let right = ["jail", "jail,client_ip,http.route,_,0", &longest];
+        let wrong = ["", ",", "a,", ",a", "a,,b", "a, b", "a,a", "A", "a|b", "a*", "a-b", "é"];
+        assert_form(field_names, &right, &wrong);
+        let many: Vec<_> = (0..=FIELD_NAMES_MAX).map(|number| format!("f{number}")).collect();
+        let longer = format!("{longest}a");
+        assert_form(field_names, &[&many[1..].join(",")], &[&many.join(","), &longer]);
     }
 
     #[test]

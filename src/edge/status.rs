@@ -110,6 +110,8 @@ pub struct Destination {
     pub counts: collector::Destination,
     /// Whether the last attempts failed.
     pub failing: bool,
+    /// Why, in one word, as far as the collector tells.
+    pub error_type: Option<String>,
 }
 
 impl From<collector::State> for Collector {
@@ -118,6 +120,7 @@ impl From<collector::State> for Collector {
             // The collector's word, and a collector is whoever answers.
             counts: collector::Destination { name: clean(known.counts.name), ..known.counts },
             failing: known.is_failing,
+            error_type: known.error_type,
         };
         Self {
             reachable: state.error.is_none(),

@@ -132,6 +132,7 @@ impl From<status::Collector> for Collector {
             failed: it.counts.failed,
             dropped: it.counts.dropped,
             failing: it.failing,
+            error_type: it.error_type,
         };
         Self {
             reachable: collector.reachable,

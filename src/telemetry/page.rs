@@ -20,11 +20,13 @@ use opentelemetry_sdk::trace::{
     SpanEvents, SpanLinks, SpanProcessor as _,
 };
 
+use super::Error;
 use super::export;
 use super::metrics::BrowserAnswer;
 use super::resource;
 use super::sampler::OurSampler;
 use super::traceparent::hex;
+use super::transport::Transport;
 use crate::config::Export;
 
 /// Spans that wait for their export; a page that is used makes a few a second. Further ones are
@@ -176,10 +178,10 @@ impl PageSpan {
 }
 
 /// Opens the way out. Called once, by telemetry's start, within the runtime of the exporters.
-pub(super) fn install(export: &Export, service: &Resource) -> Result<(), export::BuildError> {
+pub(super) fn install(export: &Export, service: &Resource) -> Result<(), Error> {
     let Some(protocol) = export.traces else { return Ok(()) };
     let config = BatchConfigBuilder::default().with_max_queue_size(QUEUE_SPANS).build();
-    let exporter = export::Spans::build(protocol)?;
+    let exporter = export::Spans::build(&Transport::new(protocol, &export.links.traces))?;
     let mut processor = BatchSpanProcessor::builder(exporter).with_batch_config(config).build();
     processor.set_resource(&resource::of_page(service));
     let _ = WAY_OUT.set(WayOut { processor, sampler: OurSampler::new(export.sampler) });

@@ -48,7 +48,7 @@ fn bounded_delivery_tries_six_times_and_counts_what_it_drops() {
 }
 
 /// Lists dead letters as an operator does.
-fn dead_letters(collector: &Collector, arguments: &[&str]) -> String {
+pub(crate) fn dead_letters(collector: &Collector, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bangui"));
     command.env_clear().env("BANGUI_COLLECTOR_DIR", collector.state());
     command.arg("dead-letters").args(arguments);

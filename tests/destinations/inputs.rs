@@ -20,7 +20,7 @@ const PLANTED: [(&str, &str); 5] = [
 ];
 
 /// All bytes of all files below a folder.
-fn bytes_below(folder: &Path) -> Vec<u8> {
+pub(crate) fn bytes_below(folder: &Path) -> Vec<u8> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -33,7 +33,7 @@ fn bytes_below(folder: &Path) -> Vec<u8> {
     all
 }
 
-fn contains(bytes: &[u8], needle: &str) -> bool {
+pub(crate) fn contains(bytes: &[u8], needle: &str) -> bool {
     bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
 }
 

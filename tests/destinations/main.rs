@@ -11,15 +11,20 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod collector_log;
 mod delivery;
 mod elasticsearch;
+mod fields;
 mod figures;
 mod inputs;
 mod ledger;
 mod otlp;
+mod otlp_tls;
 mod outages;
 mod papertrail;
+mod reasons;
 mod send_test;
 mod settings;
 mod status;
+mod tls;
 mod vendors;

@@ -31,15 +31,23 @@ fn the_status_tells_what_destinations_took_and_what_waits() {
     assert_eq!((&taken["reachable"], &taken["error"]), (&true.into(), &Value::Null));
     let otlp = &taken["destinations"][0];
     assert_eq!((&otlp["name"], &otlp["failing"]), (&"otlp".into(), &false.into()));
+    assert_eq!(otlp["error_type"], Value::Null);
     assert_eq!((&otlp["queue_capacity"], &otlp["dropped"]), (&1_000_000.into(), &0.into()));
 
     receiver.set_failing(true);
     wait_for(&admin, "attempts that fail", |it| {
         let otlp = &it["destinations"][0];
-        otlp["failing"] == true && otlp["queue_size"].as_u64() > Some(0)
+        otlp["failing"] == true
+            && otlp["error_type"] == "503"
+            && otlp["queue_size"].as_u64() > Some(0)
     });
+    receiver.set_status(401);
+    wait_for(&admin, "another reason", |it| it["destinations"][0]["error_type"] == "401");
     receiver.set_failing(false);
-    wait_for(&admin, "the recovery", |it| it["destinations"][0]["failing"] == false);
+    wait_for(&admin, "the recovery", |it| {
+        let otlp = &it["destinations"][0];
+        otlp["failing"] == false && otlp["error_type"] == Value::Null
+    });
 
     collector.kill();
     let gone = wait_for(&admin, "the collector's end", |it| it["reachable"] == false);

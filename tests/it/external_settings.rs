@@ -91,6 +91,7 @@ fn config_ends_with_where_telemetry_goes() {
         ("BANGUI_EXTERNAL_LOGGING_ENABLED", "true"),
         ("BANGUI_EXTERNAL_LOGGING_PROVIDER", "elasticsearch,papertrail,datadog"),
         ("BANGUI_EXTERNAL_LOGGING_DELIVERY", "bounded"),
+        ("BANGUI_EXTERNAL_LOGGING_FIELDS", "jail,ip"),
         ("BANGUI_ELASTICSEARCH_HOSTS", "https://es1:9200,http://es2:9200/x"),
         ("BANGUI_PAPERTRAIL_HOST", "logs1.papertrailapp.com"),
         ("BANGUI_PAPERTRAIL_PORT", "12345"),
@@ -99,7 +100,7 @@ fn config_ends_with_where_telemetry_goes() {
     ]);
     let logs = "elasticsearch (es1:9200, es2:9200; not encrypted, by BANGUI_ELASTICSEARCH_HOSTS), \
                 papertrail (logs1.papertrailapp.com:12345), datadog (datadoghq.com), \
-                bounded delivery";
+                bounded delivery; of fields, those of BANGUI_EXTERNAL_LOGGING_FIELDS alone";
     let all = "logs, metrics, traces to http://localhost:4317";
     assert_eq!(told, [all, logs, "datadog (datadoghq.com); Prometheus asks too"]);
     let told = where_telemetry_goes(&[
@@ -110,7 +111,9 @@ fn config_ends_with_where_telemetry_goes() {
     ]);
     let nowhere = "nothing leaves: no provider is named, and BANGUI_OTLP_ENDPOINT is unset";
     let metrics = "nothing leaves: BANGUI_METRICS_ENABLED is false";
-    assert_eq!(told, ["logs, traces to http://collector:4317", nowhere, metrics]);
+    let public =
+        "logs, traces to http://collector:4317 (not encrypted, by OTEL_EXPORTER_OTLP_ENDPOINT)";
+    assert_eq!(told, [public, nowhere, metrics]);
 }
 
 #[test]

@@ -18,13 +18,16 @@ const READY_TIMEOUT: Duration = Duration::from_secs(1800);
 /// quotes are escaped.
 const BATCH_START: &str = "{\"resourceLogs\":";
 
-/// Its ports, by the variables of the script; each destination has a hop of its own.
-const PORTS: [&str; 12] = [
+/// Its ports, by the variables of the script; each destination has a hop of its own, and
+/// some a relay.
+const PORTS: [&str; 17] = [
     "OTLP_GRPC_PORT",
     "HEALTH_PORT",
     "OTLP_HTTP_PORT",
     "EXPOSITION_PORT",
     "TELEMETRY_PORT",
+    "OWN_LOG_PAGE_PORT",
+    "OWN_LOG_PORT",
     "HOP_DATADOG_PORT",
     "HOP_PAPERTRAIL_PORT",
     "HOP_ELASTICSEARCH_PORT",
@@ -32,6 +35,9 @@ const PORTS: [&str; 12] = [
     "HOP_SPLUNK_PORT",
     "HOP_CLOUDWATCH_PORT",
     "HOP_OTLP_PORT",
+    "RELAY_DATADOG_TRACES_PORT",
+    "RELAY_DATADOG_METRICS_PORT",
+    "RELAY_CLOUDWATCH_PORT",
 ];
 
 /// A collector with our configuration, on ports and in a folder of its own. Nobody listens where
@@ -91,6 +97,12 @@ impl Collector {
             if status == 200 { Ok(()) } else { Err(format!("status {status}")) }
         });
         self.process = Some(process);
+    }
+
+    /// Changes one of its settings for the next run; an empty value takes it away.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(own, _)| own != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
     }
 
     /// Asks it to end, and waits until it has.

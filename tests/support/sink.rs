@@ -47,6 +47,11 @@ impl SinkOptions {
         Self { is_tls: true, ..own }
     }
 
+    /// The newest version of TLS that it speaks: `1.1`, `1.2` or `1.3`.
+    pub(crate) fn tls_max(self, version: &str) -> Self {
+        self.with(["--tls-max", version])
+    }
+
     /// Clients must show a certificate of this authority.
     pub(crate) fn client_ca(self, certificate: &str) -> Self {
         self.with(["--client-ca", certificate])
@@ -95,10 +100,12 @@ pub(crate) struct Counts {
 /// A running sink; dropped, it is ended.
 pub(crate) struct Sink {
     address: String,
+    /// Where its control port is.
+    control: String,
     is_tls: bool,
-    control: Client,
+    client: Client,
     stderr: Lines,
-    _process: Process,
+    process: Process,
 }
 
 impl Sink {
@@ -115,7 +122,12 @@ impl Sink {
 
     /// Nothing if a port was taken meanwhile.
     fn attempt(binary: &PathBuf, options: &SinkOptions) -> Option<Self> {
-        let [listen, control] = [free_port(), free_port()].map(|port| format!("127.0.0.1:{port}"));
+        let addresses = [free_port(), free_port()].map(|port| format!("127.0.0.1:{port}"));
+        Self::at(addresses, binary, options)
+    }
+
+    /// The same at the address that it is to have; nothing if that is taken.
+    fn at([listen, control]: [String; 2], binary: &PathBuf, options: &SinkOptions) -> Option<Self> {
         let mut command = Command::new(binary);
         command.args(["--listen", &listen, "--control", &control]).args(&options.arguments);
         command.env_clear().envs(inherited());
@@ -131,14 +143,21 @@ impl Sink {
             }
             if stdout.so_far().is_empty() { Err("no line".to_owned()) } else { Ok(true) }
         });
-        let client = Client::new(format!("http://{control}"));
-        is_ready.then_some(Self {
+        is_ready.then(|| Self {
+            client: Client::new(format!("http://{control}")),
             address: listen,
+            control,
             is_tls: options.is_tls,
-            control: client,
             stderr,
-            _process: process,
+            process,
         })
+    }
+
+    /// Ends it, and starts another one at the same address, which has received nothing yet.
+    pub(crate) fn restart_with(&mut self, options: &SinkOptions) {
+        self.process.kill();
+        let addresses = [self.address.clone(), self.control.clone()];
+        *self = Self::at(addresses, &binary(), options).expect("its address is still free");
     }
 
     /// Where it takes data, as a URL without a path.
@@ -154,7 +173,7 @@ impl Sink {
     /// Changes how it behaves; the change is in force on return.
     #[track_caller]
     pub(crate) fn set_mode(&self, mode: &Value) {
-        self.control.put("/mode", mode).expect(200);
+        self.client.put("/mode", mode).expect(200);
     }
 
     /// Serves as it should again.
@@ -169,7 +188,7 @@ impl Sink {
         let mut since = 0;
         loop {
             let path = format!("/received?since={since}");
-            let mut page = self.control.get(&path).expect(200).json();
+            let mut page = self.client.get(&path).expect(200).json();
             let mut list = |name: &str| match page[name].take() {
                 Value::Array(list) => list,
                 other => panic!("{name} is no list: {other}"),
@@ -188,7 +207,7 @@ impl Sink {
 
     /// Totals, and how often each record arrived: cheap even for a hundred thousand of them.
     pub(crate) fn counts(&self) -> Counts {
-        let mut counts = self.control.get("/counts").expect(200).json();
+        let mut counts = self.client.get("/counts").expect(200).json();
         let uids = match counts["uids"].take() {
             Value::Object(uids) => uids,
             // Left out while there are none.
@@ -204,14 +223,14 @@ impl Sink {
 
     /// How many log records have arrived, copies among them.
     pub(crate) fn log_records(&self) -> u64 {
-        let counts = self.control.get("/counts?uids=false").expect(200).json();
+        let counts = self.client.get("/counts?uids=false").expect(200).json();
         let vendors = counts["records"].as_object().unwrap().values();
         vendors.filter_map(|vendor| vendor["logs"].as_u64()).sum()
     }
 
     /// Forgets what it has stored and counted.
     pub(crate) fn clear(&self) {
-        self.control.delete("/received").expect(204);
+        self.client.delete("/received").expect(204);
     }
 
     /// What it has written to its standard error.

@@ -34,11 +34,15 @@ func readInt(t *testing.T, telemetry *componenttest.Telemetry, name string) int6
 	case metricdata.Gauge[int64]:
 		points = data.DataPoints
 	}
-	require.Len(t, points, 1)
-	destination, _ := points[0].Attributes.Value("destination")
-	signal, _ := points[0].Attributes.Value("signal")
-	require.Equal(t, "datadog logs", destination.AsString()+" "+signal.AsString())
-	return points[0].Value
+	require.NotEmpty(t, points)
+	var sum int64
+	for _, point := range points {
+		destination, _ := point.Attributes.Value("destination")
+		signal, _ := point.Attributes.Value("signal")
+		require.Equal(t, "datadog logs", destination.AsString()+" "+signal.AsString())
+		sum += point.Value
+	}
+	return sum
 }
 
 var errForbidden = consumererror.NewPermanent(status.Error(codes.PermissionDenied, "HTTP 403"))

@@ -108,7 +108,7 @@ func (h *holder) hold(ctx context.Context, whole, rest payload, refusal error) e
 			return nil
 		}
 	}
-	h.instruments.held.Add(ctx, 1, h.instruments.attributes)
+	h.instruments.refusal(ctx, errorType(refusal))
 	h.reporter.refused(now, reason, rest.records, permanent)
 	return errors.New("held for " + h.destination + ": " + reason)
 }

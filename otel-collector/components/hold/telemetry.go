@@ -20,7 +20,8 @@ const (
 // From what is normal, seconds, to a backlog of days.
 var delayBounds = []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400}
 
-// instruments are the processor's own metrics, each with destination and signal.
+// instruments are the processor's own metrics, each with destination and signal; what is held, with
+// the type of the error as well.
 type instruments struct {
 	held         metric.Int64Counter
 	deadLetters  metric.Int64Counter
@@ -84,6 +85,12 @@ func (i *instruments) delay(ctx context.Context, now, oldest time.Time) {
 	}
 	// Clocks of other machines may be ahead.
 	i.delays.Record(ctx, max(now.Sub(oldest).Seconds(), 0), i.attributes)
+}
+
+// refusal counts one that was held, by its type.
+func (i *instruments) refusal(ctx context.Context, errorType string) {
+	i.held.Add(ctx, 1, i.attributes,
+		metric.WithAttributes(attribute.String(errorTypeAttribute, errorType)))
 }
 
 // showZero makes the counters visible before anything went wrong: an alert on their growth needs

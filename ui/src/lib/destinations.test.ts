@@ -36,6 +36,12 @@ describe("the collector", () => {
     expect(told({ queue_size: 41 })).toMatchObject({ value: "1,204 sent, 41 waiting", level: "ok" });
     expect(told({ queue_size: 50_001 })?.level).toBe("warn");
     expect(told({ failing: true })).toMatchObject({ value: "1,204 sent, failing", level: "warn" });
+    const why = (error_type: string) => told({ failing: true, error_type })?.value;
+    expect(why("401")).toBe("1,204 sent, failing: it answers 401");
+    expect(why("timeout")).toBe("1,204 sent, failing: no answer in time");
+    expect(why("_OTHER")).toBe("1,204 sent, failing: see the collector's log");
+    expect(why("constructor")).toBe("1,204 sent, failing: see the collector's log");
+    expect(told({ error_type: "401" })?.value).toBe("1,204 sent");
     expect(told({ dropped: 3 })).toMatchObject({ value: "1,204 sent, 3 lost", level: "warn" });
     expect(told({}, false)?.level).toBe("off");
   });

@@ -12,6 +12,23 @@ export interface DestinationItem {
 /** As the alert on a backlog: at ten records a second this is an hour and a half. */
 const BACKLOG_SHARE = 0.05;
 
+/** What went wrong before there was an answer, in words; a status of HTTP speaks for itself. */
+const REASONS: Record<string, string> = {
+  cancelled: "no answer in time",
+  connection_lost: "connection lost",
+  connection_refused: "connection refused",
+  name_resolution: "host name unknown",
+  timeout: "no answer in time",
+  tls: "certificate or TLS refused",
+};
+
+/** Why a destination fails, or nothing. */
+function reason(type: string | null | undefined): string {
+  if (!type) return "";
+  if (/^[45]\d\d$/.test(type)) return `: it answers ${type}`;
+  return Object.hasOwn(REASONS, type) ? `: ${REASONS[type]}` : ": see the collector's log";
+}
+
 const records = (count: number): string => count.toLocaleString("en");
 
 /** The collector first. Nothing while no telemetry leaves, or in an answer of an older service. */
@@ -31,7 +48,7 @@ function destination(one: Destination, isKnown: boolean): DestinationItem {
   const parts = [`${records(sent)} sent`];
   if (waiting > 0) parts.push(`${records(waiting)} waiting`);
   if (dropped > 0) parts.push(`${records(dropped)} lost`);
-  if (failing) parts.push("failing");
+  if (failing) parts.push(`failing${reason(one.error_type)}`);
   const isBehind = most > 0 && waiting / most > BACKLOG_SHARE;
   const title = `${records(waiting)} of ${records(most)} records wait in the queue of ${name}`;
   const isWrong = failing || isBehind || dropped > 0;

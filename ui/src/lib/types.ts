@@ -65,6 +65,21 @@ export interface Destination {
   failed: number;
   dropped: number;
   failing: boolean;
+  /** Why, in one word; absent in an older answer, null while it does not fail or nobody tells. */
+  error_type?: string | null;
+}
+
+/** A line of the collector's own log, or several that follow each other and say the same. */
+export interface CollectorLogItem {
+  seq: number;
+  at: string;
+  first_at: string;
+  level: "debug" | "info" | "warning" | "error" | "critical";
+  /** Empty for the collector as a whole. */
+  component: string;
+  message: string;
+  error: string;
+  count: number;
 }
 
 export type LogLevelName = "trace" | "debug" | "info" | "warning" | "error" | "critical";
