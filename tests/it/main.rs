@@ -14,6 +14,7 @@ mod support;
 mod alerting;
 mod api;
 mod browser_logs;
+mod browser_telemetry;
 mod canary;
 mod cli;
 mod cli_trace;
