@@ -22,6 +22,7 @@ mod rpc;
 mod runtime;
 mod scheduled;
 mod scheduler;
+mod series;
 mod state;
 
 use opentelemetry::metrics::MeterProvider as _;
