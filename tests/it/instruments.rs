@@ -155,6 +155,7 @@ fn documented(declared: &Instruments) -> BTreeMap<String, String> {
         let (name, kind) = match declared.get(literals[0]) {
             Some(instrument) => (literals[1], instrument.kind.as_str()),
             None if literals[0].starts_with("bangui_http_") => (literals[0], columns[2]),
+            None if literals[0].starts_with("f2b_") => (literals[0], columns[2]),
             None => continue,
         };
         let kind = if kind == "updowncounter" { "gauge" } else { kind };

@@ -33,6 +33,7 @@ mod loops;
 mod outbox;
 mod own_process;
 mod process;
+mod prometheus;
 mod quiet;
 mod sampling;
 mod scheduler_lock;

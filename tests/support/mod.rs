@@ -16,6 +16,7 @@ mod opensearch;
 mod otlp;
 mod otlp_server;
 mod process;
+mod prometheus;
 mod raw_call;
 mod record;
 mod rpc;
@@ -51,6 +52,8 @@ pub(crate) use muted::Muted;
 pub(crate) use opensearch::OpenSearch;
 pub(crate) use otlp::OtlpReceiver;
 pub(crate) use process::Process;
+#[allow(unused_imports)]
+pub(crate) use prometheus::Prometheus;
 pub(crate) use raw_call::{framed, raw_call};
 pub(crate) use record::{assert_same, hex, is_stdout_only, line_of_otlp, line_of_otlp_json};
 pub(crate) use rpc::{API_TOKEN, Rpc, metadata, reason_and_field};
