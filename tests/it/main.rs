@@ -14,6 +14,7 @@ mod support;
 mod api;
 mod browser_logs;
 mod canary;
+mod cardinality;
 mod cli;
 mod cli_trace;
 mod client_address;
