@@ -24,6 +24,8 @@ mod rpc;
 #[allow(dead_code)]
 mod rsyslog;
 #[allow(dead_code)]
+pub(crate) mod shapes;
+#[allow(dead_code)]
 mod sink;
 mod sse;
 mod stack;
