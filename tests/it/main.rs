@@ -38,6 +38,7 @@ mod prometheus;
 mod quiet;
 mod sampling;
 mod scheduler_lock;
+mod scrapes;
 mod secrets;
 mod send_test;
 mod settings;

@@ -30,6 +30,8 @@ mod sink;
 mod sse;
 mod stack;
 mod tls;
+#[allow(dead_code)]
+mod upstream;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::TcpListener;
@@ -66,6 +68,8 @@ pub(crate) use sink::{Counts, Received, Sink, SinkOptions};
 pub(crate) use sse::Events;
 pub(crate) use stack::Stack;
 pub(crate) use tls::TlsProxy;
+#[allow(unused_imports)]
+pub(crate) use upstream::{Manner, Upstream};
 
 /// The usual limit of a wait: far more than anything needs here, even beside a compiler.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
