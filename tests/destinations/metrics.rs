@@ -157,6 +157,54 @@ fn datadog_gets_counts_gauges_and_distributions() {
     assert!(sink.received().logs.is_empty(), "logs were not asked for");
 }
 
+/// What an operator's bans that succeeded add up to.
+fn bans_executed(provider: &str, sink: &Sink) -> f64 {
+    let metrics = records(sink.received().metrics);
+    let own = |name: &'static str| metrics.iter().filter(move |it| it[name] == "bangui.bans.executed");
+    let sum = |points: Vec<Value>, key: &str| -> f64 {
+        points.iter().map(|it| it[key].as_f64().unwrap()).sum()
+    };
+    let points = |it: &Value| it["points"].as_array().unwrap().clone();
+    if provider == "datadog" {
+        let is_success = |it: &&Value| it["tags"].to_string().contains("bangui.result:success");
+        sum(own("metric").filter(is_success).flat_map(points).collect(), "value")
+    } else {
+        let is_success = |it: &Value| it["attributes"]["bangui.result"] == "success";
+        sum(own("name").flat_map(points).filter(is_success).collect(), "value")
+    }
+}
+
+/// While the vendor is away and the collector is killed, what was counted waits on disk.
+fn an_outage_costs_no_count(provider: &str) {
+    let _turn = heavy();
+    let sink = Sink::start(&SinkOptions::default().key(KEY));
+    let mut collector = collector(provider, KEY, &sink);
+    let fail2ban = Fail2ban::start();
+    let bangui = start(&collector, &fail2ban);
+    eventually(SOON, "the first metrics", || expect(!sink.received().metrics.is_empty(), "none"));
+    sink.set_mode(&json!({ "mode": "status", "status": 503 }));
+    use_it(&bangui, &fail2ban);
+    bangui.stop();
+    collector.kill();
+    collector.run();
+    assert_eq!(bans_executed(provider, &sink), 0.0, "it arrived in spite of the outage");
+    sink.set_ok();
+    eventually(SOON, "the ban", || {
+        let sum = bans_executed(provider, &sink);
+        expect(sum == 1.0, sum.to_string())
+    });
+}
+
+#[test]
+fn an_outage_of_new_relic_costs_no_count() {
+    an_outage_costs_no_count("newrelic");
+}
+
+#[test]
+fn an_outage_of_datadog_costs_no_count() {
+    an_outage_costs_no_count("datadog");
+}
+
 /// What both vendors have in common when they refuse the key.
 fn a_refused_key_is_seen(provider: &str, exporter: &str) {
     let _turn = heavy();
