@@ -160,7 +160,8 @@ fn datadog_gets_counts_gauges_and_distributions() {
 /// What an operator's bans that succeeded add up to.
 fn bans_executed(provider: &str, sink: &Sink) -> f64 {
     let metrics = records(sink.received().metrics);
-    let own = |name: &'static str| metrics.iter().filter(move |it| it[name] == "bangui.bans.executed");
+    let own =
+        |name: &'static str| metrics.iter().filter(move |it| it[name] == "bangui.bans.executed");
     let sum = |points: Vec<Value>, key: &str| -> f64 {
         points.iter().map(|it| it[key].as_f64().unwrap()).sum()
     };
@@ -218,7 +219,11 @@ fn a_refused_key_is_seen(provider: &str, exporter: &str) {
         expect(failed.is_some_and(|count| count > 0.0), format!("{failed:?}"))
     });
     let said = collector.said();
-    assert!(said.contains(exporter), "its log does not say so: {said}");
+    let is_told = |line: &str| {
+        let is_of = line.contains(&format!("\"otelcol.component.id\":\"{exporter}\""));
+        is_of && line.contains("\"level\":\"error\"") && line.contains("403")
+    };
+    assert!(said.lines().any(is_told), "its log does not say so: {said}");
     assert!(!said.contains(WRONG_KEY), "its log has the key: {said}");
     // Prometheus goes on getting everything, and the service hears nothing of it.
     let exposition = Client::new(format!("http://127.0.0.1:{}", collector.port("EXPOSITION_PORT")));
