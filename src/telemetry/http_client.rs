@@ -6,25 +6,20 @@
 
 use std::fmt;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use opentelemetry_http::{HttpClient, HttpError};
 use tokio::runtime::Handle;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tower_service::Service;
 
 /// An answer says how many records were refused, and perhaps why.
 const ANSWER_MAX_BYTES: usize = 1024 * 1024;
@@ -47,7 +42,7 @@ impl Cause {
 
 /// One client for one signal.
 pub(super) struct Sender {
-    client: Client<Connector, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     runtime: Handle,
     timeout: Duration,
     cause: Cause,
@@ -55,16 +50,17 @@ pub(super) struct Sender {
 
 impl Sender {
     /// Must be called within the runtime that is to do the work.
-    pub(super) fn new(tls: Option<ClientConfig>, timeout: Duration, cause: Cause) -> Self {
+    pub(super) fn new(tls: ClientConfig, timeout: Duration, cause: Cause) -> Self {
         let mut plain = HttpConnector::new();
         plain.enforce_http(false);
         plain.set_nodelay(true);
         plain.set_connect_timeout(Some(timeout));
-        let tls = tls.map(|config| TlsConnector::from(Arc::new(config)));
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+        let connector = connector.enable_http1().wrap_connector(plain);
         // One signal has one batch under way.
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(1)
-            .build(Connector { plain, tls });
+            .build(connector);
         Self { client, runtime: Handle::current(), timeout, cause }
     }
 }
@@ -116,75 +112,4 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         next = cause.source();
     }
     text
-}
-
-/// Connects by TCP and, for `https`, on by TLS.
-#[derive(Clone)]
-struct Connector {
-    plain: HttpConnector,
-    tls: Option<TlsConnector>,
-}
-
-impl Service<Uri> for Connector {
-    type Response = Stream;
-    type Error = HttpError;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, HttpError>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), HttpError>> {
-        self.plain.poll_ready(context).map_err(Into::into)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let tls = self.tls.clone().filter(|_| uri.scheme_str() == Some("https"));
-        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let connect = self.plain.call(uri);
-        Box::pin(async move {
-            let tcp = connect.await?;
-            let Some(tls) = tls else { return Ok(Stream(Box::new(tcp))) };
-            let name = ServerName::try_from(host)?;
-            let stream = tls.connect(name, tcp.into_inner()).await?;
-            Ok(Stream(Box::new(TokioIo::new(stream))))
-        })
-    }
-}
-
-trait ReadWrite: Read + Write + Send + Unpin {}
-
-impl<T: Read + Write + Send + Unpin> ReadWrite for T {}
-
-/// A connection, whatever it is made of.
-struct Stream(Box<dyn ReadWrite>);
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl Read for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
-    }
-}
-
-impl Write for Stream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
-    }
 }

@@ -189,6 +189,16 @@ fn a_flood_stays_small_and_without_what_is_planted() {
         assert_eq!((&item["level"], &item["component"]), (&"error".into(), &"".into()));
     }
 
+    // A reload begins anew; while it lasts, nobody answers.
+    collector.reload();
+    eventually(PATIENCE, "the log after a reload", || {
+        let answer = admin.get(PATH);
+        let is_new = answer.status == 200 && !answer.body.contains("x.example");
+        if is_new { Ok(()) } else { Err(answer.body) }
+    });
+    assert!(post(port, &flood(7, 17, &planted)).starts_with("HTTP/1.1 200"));
+    wait_for(&admin, "lines after a reload", |item| text(item, "message").starts_with("7 "));
+
     // The collector's last lines have nowhere to go, and that is no failure.
     collector.stop();
     let said = collector.said();

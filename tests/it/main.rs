@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alerting;
 mod api;
 mod browser_logs;
 mod canary;
@@ -36,6 +37,7 @@ mod outbox;
 mod own_process;
 mod process;
 mod prometheus;
+mod promql;
 mod quiet;
 mod sampling;
 mod scheduler_lock;
