@@ -18,6 +18,7 @@ mod fields;
 mod figures;
 mod inputs;
 mod ledger;
+mod metrics;
 mod otlp;
 mod otlp_tls;
 mod outages;

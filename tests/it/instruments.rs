@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::support::instruments::{self, Instrument, Instruments};
 use crate::support::{
     API_TOKEN, Bangui, Builder, Client, Collector, Database, Events, Fail2ban, OtlpReceiver, Rpc,
-    SOON, eventually, expect, heavy, repository,
+    SOON, eventually, expect, heavy, repository, shapes,
 };
 
 /// The kind of an instrument, as far as it is seen on the wire, and the attributes of its points.
@@ -53,6 +53,15 @@ fn emitted(receiver: &OtlpReceiver) -> Instruments {
         instrument.attributes.extend(keys);
     }
     emitted
+}
+
+/// A value as Prometheus would show it; others than these two kinds are no labels.
+fn text(attribute: &KeyValue) -> String {
+    match attribute.value.as_ref().and_then(|it| it.value.as_ref()) {
+        Some(Any::StringValue(text)) => text.clone(),
+        Some(Any::IntValue(number)) => number.to_string(),
+        other => panic!("{}: {other:?}", attribute.key),
+    }
 }
 
 /// The values of an attribute's points.
@@ -108,8 +117,37 @@ fn start(fail2ban: &Fail2ban, export: impl Fn(Builder) -> Builder) -> Bangui {
     export(builder).start()
 }
 
+/// What strangers put wherever something may be put: addresses, names, tokens, made-up methods.
+fn abuse_it(bangui: &Bangui) {
+    let person = bangui
+        .stranger()
+        .with("host", "somebody.example")
+        .with("user-agent", "somebody@example.com 203.0.113.76")
+        .with("x-forwarded-for", "203.0.113.77")
+        .with("cookie", "session=somebodys-session; __Host-session=somebodys-session")
+        .with("traceparent", "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    for path in [
+        "/somebody",
+        "/api/bans/somebody/203.0.113.78?password=somebodys-password",
+        "/api/jails/somebody",
+        "/api/addresses/203.0.113.79",
+        "/api/traces/somebody",
+        "/assets/somebody.js",
+        "/bangui.v1.BanService/Somebody",
+        "/somebody.v1.Service/Somebody",
+    ] {
+        for method in ["GET", "POST", "DELETE", "SOMEBODY"] {
+            let method = method.parse().unwrap();
+            let status = person.send(method, path, Some(("application/grpc", "x".into()))).status;
+            assert!(status == 200 || status >= 400, "{path}: {status}");
+        }
+    }
+    assert_eq!(sign_in(bangui, "somebody@example.com", "somebodys-password"), 401);
+}
+
 /// What operators and programs do while all is well.
 fn use_it(bangui: &Bangui, fail2ban: &Fail2ban, admin: &Client, rpc: &Rpc) {
+    abuse_it(bangui);
     assert_eq!(sign_in(bangui, "somebody", "a wrong password"), 401);
     bearer(bangui, "no-token-of-ours-at-all").get("/api/audit").expect_problem(401);
     let ban = json!({ "jail": "sshd", "ip": "203.0.113.70", "reason": "for tests" });
@@ -158,6 +196,10 @@ fn what_is_emitted_is_what_is_declared_and_tells_of_nobody() {
         expect(found.is_empty(), found.join("\n"))
     });
     for metric in receiver.metrics() {
+        let attributes: Vec<_> = points(&metric).1.into_iter().flatten().collect();
+        let texts: Vec<_> = attributes.iter().map(|it| (it.key.as_str(), text(it))).collect();
+        let wrong = shapes::wrong(texts.iter().map(|(key, value)| (*key, value.as_str())));
+        assert!(wrong.is_empty(), "{}: {wrong:#?}", metric.name);
         let text = format!("{:?}", metric.data);
         for person in ["203.0.113.", "127.0.0.1", "somebody", "admin", API_TOKEN, "for tests"] {
             assert!(!text.contains(person), "{}: {text}", metric.name);
@@ -176,6 +218,7 @@ fn documented(declared: &Instruments) -> BTreeMap<String, String> {
         let (name, kind) = match declared.get(literals[0]) {
             Some(instrument) => (literals[1], instrument.kind.as_str()),
             None if literals[0].starts_with("bangui_http_") => (literals[0], columns[2]),
+            None if literals[0].starts_with("f2b_") => (literals[0], columns[2]),
             None => continue,
         };
         let kind = if kind == "updowncounter" { "gauge" } else { kind };
@@ -212,6 +255,9 @@ fn in_prometheus_every_instrument_has_the_name_that_is_documented() {
             .collect();
         expect(told.is_empty(), told.join("\n"))
     });
+    let text = exposition.get("/metrics").expect(200).body;
+    let wrong = shapes::wrong(shapes::of_exposition(&text));
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// The sum and the count of a histogram's points with a value among their attributes, as they

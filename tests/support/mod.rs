@@ -23,6 +23,7 @@ mod opensearch;
 mod otlp;
 mod otlp_server;
 mod process;
+mod prometheus;
 mod raw_call;
 mod record;
 mod rpc;
@@ -30,10 +31,14 @@ mod rpc;
 #[allow(dead_code)]
 mod rsyslog;
 #[allow(dead_code)]
+pub(crate) mod shapes;
+#[allow(dead_code)]
 mod sink;
 mod sse;
 mod stack;
 mod tls;
+#[allow(dead_code)]
+mod upstream;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::TcpListener;
@@ -64,6 +69,8 @@ pub(crate) use muted::Muted;
 pub(crate) use opensearch::OpenSearch;
 pub(crate) use otlp::OtlpReceiver;
 pub(crate) use process::Process;
+#[allow(unused_imports)]
+pub(crate) use prometheus::Prometheus;
 pub(crate) use raw_call::{framed, raw_call};
 pub(crate) use record::{assert_same, hex, is_stdout_only, line_of_otlp, line_of_otlp_json};
 pub(crate) use rpc::{API_TOKEN, Rpc, metadata, reason_and_field};
@@ -74,6 +81,8 @@ pub(crate) use sink::{Counts, Received, Sink, SinkOptions};
 pub(crate) use sse::Events;
 pub(crate) use stack::Stack;
 pub(crate) use tls::TlsProxy;
+#[allow(unused_imports)]
+pub(crate) use upstream::{Manner, Upstream};
 
 /// The usual limit of a wait: far more than anything needs here, even beside a compiler.
 pub(crate) const SOON: Duration = Duration::from_secs(20);

@@ -1,17 +1,20 @@
 //! `GET /metrics`: this instance's part of the collector's exposition, passed through.
 //!
 //! The labels `job` and `instance` are taken out, because whoever scrapes us sets its own, and
-//! several instances behind one collector must not be counted twice.
+//! several instances behind one collector must not be counted twice. The exposition is fetched as a
+//! whole before it is answered: one that breaks off must be a 503 and not half of the series.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
+use tracing::Instrument as _;
 
+use super::super::Services;
 use super::super::body::{self, Body};
 use super::super::call::Call;
 use super::super::problem::Problem;
@@ -20,75 +23,102 @@ use crate::fetch;
 
 /// Shorter than any scraper's own limit.
 const UPSTREAM_TIMEOUT: Duration = Duration::from_secs(3);
+/// Who comes while the exposition is fetched waits for that, and a little longer.
+const TURN_TIMEOUT: Duration = Duration::from_millis(3500);
 /// An exposition of bounded series; a larger one is not ours.
 const UPSTREAM_MAX_BYTES: usize = 16 * 1024 * 1024;
 /// One scrape a second is more than any Prometheus asks for.
 const KEPT_FOR: Duration = Duration::from_secs(1);
+/// Scrapes that may wait at once: a collector that hangs must not let strangers fill the house.
+const SCRAPES_MAX: usize = 32;
+static PLACES: Semaphore = Semaphore::const_new(SCRAPES_MAX);
 /// One question to the collector at a time.
 static TURN: Semaphore = Semaphore::const_new(1);
 static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
 
-/// An exposition and its age.
+/// An exposition, or why there is none.
+type Outcome = Result<Bytes, String>;
+
+/// What the collector was last found to say, and when.
 struct Kept {
     at: Instant,
-    text: Bytes,
+    outcome: Outcome,
 }
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(in crate::http) async fn pass_through(call: Call) -> Result<Response<Body>, Problem> {
-    let own = cached(&call.services.site).await?;
+    let own = cached(&call.services).await.map_err(Problem::unavailable)?;
     let mut response = body::with_status(StatusCode::OK, body::full(own));
     let format = HeaderValue::from_static(TEXT_FORMAT);
     response.headers_mut().insert(header::CONTENT_TYPE, format);
     Ok(response)
 }
 
-/// The exposition, fetched at most once a second however many ask: the route is open to
-/// strangers. Who comes while it is fetched waits for that answer.
-async fn cached(site: &Site) -> Result<Bytes, Problem> {
-    let turn = timeout(UPSTREAM_TIMEOUT, TURN.acquire()).await;
-    let _turn = turn.map_err(|_| Problem::unavailable("too many scrapes at once"))?;
-    let fresh = |kept: &Option<Kept>| {
-        let kept = kept.as_ref().filter(|kept| kept.at.elapsed() < KEPT_FOR)?;
-        Some(kept.text.clone())
-    };
-    if let Some(text) = fresh(&KEPT.lock().unwrap_or_else(PoisonError::into_inner)) {
-        return Ok(text);
+/// The exposition, fetched at most once a second however many ask, and however it ends: the route
+/// is open to strangers. Who comes while it is fetched waits for that answer.
+async fn cached(services: &Arc<Services>) -> Outcome {
+    let too_many = || "too many scrapes at once".to_owned();
+    if let Some(outcome) = fresh() {
+        return outcome;
     }
-    let text = Bytes::from(fetch_own(site).await?);
-    let kept = Kept { at: Instant::now(), text: text.clone() };
-    *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-    Ok(text)
+    let _place = PLACES.try_acquire().map_err(|_| too_many())?;
+    let turn = timeout(TURN_TIMEOUT, TURN.acquire()).await.ok().and_then(Result::ok);
+    let turn = turn.ok_or_else(too_many)?;
+    if let Some(outcome) = fresh() {
+        return outcome;
+    }
+    // A task of its own: others wait for it when the scraper that began it hangs up.
+    let fetching = tokio::spawn(fetch_and_keep(services.clone(), turn).in_current_span());
+    fetching.await.unwrap_or_else(|_| Err("the fetch was broken off".to_owned()))
 }
 
-async fn fetch_own(site: &Site) -> Result<String, Problem> {
+fn fresh() -> Option<Outcome> {
+    let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = kept.as_ref().filter(|kept| kept.at.elapsed() < KEPT_FOR)?;
+    Some(kept.outcome.clone())
+}
+
+async fn fetch_and_keep(services: Arc<Services>, _turn: SemaphorePermit<'static>) -> Outcome {
+    let outcome = fetch_own(&services.site).await.map(Bytes::from);
+    let kept = Kept { at: Instant::now(), outcome: outcome.clone() };
+    *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+    outcome
+}
+
+async fn fetch_own(site: &Site) -> Result<String, String> {
     let upstream = fetch::get(&site.metrics_upstream_url, UPSTREAM_TIMEOUT, UPSTREAM_MAX_BYTES)
         .await
-        .map_err(|error| Problem::unavailable(format!("the collector's metrics: {error}")))?;
+        .map_err(|error| format!("the collector's metrics: {error}"))?;
     if upstream.status != StatusCode::OK {
         let status = upstream.status.as_u16();
-        let detail = format!("the collector's metrics endpoint answered {status}");
-        return Err(Problem::unavailable(detail));
+        return Err(format!("the collector's metrics endpoint answered {status}"));
     }
     let text = String::from_utf8_lossy(&upstream.body);
-    let own = of_instance(&text, &site.instance_id);
+    let own = of_instance(&text, &escaped(&site.instance_id));
     if own.is_empty() {
-        let detail = "the collector has no metrics of this instance (yet); is export on?";
-        return Err(Problem::unavailable(detail));
+        return Err("the collector has no metrics of this instance (yet); is export on?".into());
     }
     Ok(own)
+}
+
+/// A label's value as it stands in an exposition.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 /// The samples of one instance with their comments, without `job` and `instance`.
 fn of_instance(text: &str, instance_id: &str) -> String {
     let mut own = String::with_capacity(text.len());
-    let mut comments = Vec::new();
+    let (mut comments, mut family) = (Vec::new(), None);
     for line in text.lines() {
         if line.starts_with('#') {
-            // A HELP line begins a family; comments of one without samples of ours are dropped.
-            if line.starts_with("# HELP") {
+            // `# HELP name …`, `# TYPE name …`; those of a family without samples of ours are
+            // dropped.
+            let named = line.split(' ').nth(2);
+            if named != family {
                 comments.clear();
+                family = named;
             }
             comments.push(line);
         } else if let Some(sample) = own_sample(line, instance_id) {
@@ -161,6 +191,18 @@ mod tests {
             "# HELP a_total A.\n# TYPE a_total counter\na_total{m=\"q\\\"},z\"} 3\n\
              # HELP c C.\n# TYPE c gauge\nc 6\n"
         );
+    }
+
+    #[test]
+    fn a_type_without_help_is_not_given_to_the_next_family() {
+        let text = "# TYPE a gauge\na{instance=\"y\"} 1\n# TYPE b gauge\nb{instance=\"x\"} 2\n";
+        assert_eq!(of_instance(text, "x"), "# TYPE b gauge\nb 2\n");
+    }
+
+    #[test]
+    fn an_instance_may_be_called_anything() {
+        let text = "a{instance=\"\\\"\\\\n\",m=\"1\"} 1\n";
+        assert_eq!(of_instance(text, &escaped("\"\\n")), "a{m=\"1\"} 1\n");
     }
 
     #[test]

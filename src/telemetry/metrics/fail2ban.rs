@@ -22,6 +22,8 @@ const CONNECTION_ERRORS: Definition = Definition::counter(
     "{error}",
     "Failures to reach fail2ban or to keep its connection; 0 from the start.",
 );
+const UP: Definition =
+    Definition::gauge("bangui.fail2ban.up", "{server}", "1 while fail2ban answers, else 0.");
 const BANS: Definition = Definition::gauge(
     "bangui.bans.total",
     "{ban}",
@@ -34,7 +36,7 @@ const JAILS: Definition = Definition::gauge(
 );
 
 pub(super) const DEFINITIONS: &[&Definition] =
-    &[&COMMAND_DURATION, &CONNECTION_ERRORS, &BANS, &JAILS];
+    &[&COMMAND_DURATION, &CONNECTION_ERRORS, &UP, &BANS, &JAILS];
 
 struct Instruments {
     command_duration: Histogram<f64>,
@@ -54,6 +56,10 @@ pub(super) fn install(meter: &Meter) {
             }
         });
     }
+    UP.observe(meter, |observer| {
+        let is_up = JAIL_COUNT.load(Ordering::Relaxed) >= 0;
+        observer.observe(u64::from(is_up), &[]);
+    });
     let _ = INSTRUMENTS.set(Instruments {
         command_duration: COMMAND_DURATION.build_duration(meter),
         connection_errors: CONNECTION_ERRORS.build_counter_from_zero(meter),
