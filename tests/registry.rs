@@ -4,9 +4,15 @@
 //! The registry's YAML is read line by line, because it is plain: one key a line, groups begun by
 //! `- id:`. The source is read as text; a name is a literal at the place where it is used.
 
+#[allow(clippy::unwrap_used)]
+#[path = "support/instruments.rs"]
+mod instruments;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use instruments::{Instrument, Instruments};
 
 /// Made by the collecting layer out of a library's line, so no macro names it.
 const EVENTS_WITHOUT_MACRO: [&str; 1] = ["library_log"];
@@ -83,7 +89,7 @@ fn emitted_events() -> Places {
     let mut places = Places::new();
     for (path, text) in rust_sources() {
         // `$level!`: one event at several levels, by a macro of its own.
-        for level in ["error", "warn", "info", "debug", "trace", "$level"] {
+        for level in ["error", "warn", "info", "debug", "trace", "$level", "report"] {
             add_literals(&mut places, &path, &text, &format!("{level}!("), "name: \"");
         }
     }
@@ -180,31 +186,6 @@ fn assert_none(rule: &str, findings: &[String]) {
     assert!(findings.is_empty(), "{rule}\n  {}\n", findings.join("\n  "));
 }
 
-/// The instruments of the process and their units: each is a literal with dots, and its unit is
-/// the next literal if that is one; else the helper for durations made it, in seconds.
-fn instruments() -> BTreeMap<String, String> {
-    let (_, text) = rust_sources()
-        .into_iter()
-        .find(|(path, _)| path == "src/telemetry/metrics.rs")
-        .unwrap_or_else(|| panic!("src/telemetry/metrics.rs is gone"));
-    let is_name = |it: &str| {
-        let starts_right = it.starts_with(|it: char| it.is_ascii_lowercase());
-        starts_right && it.contains('.') && it.bytes().all(is_name_byte)
-    };
-    let parts: Vec<&str> = text.split('"').collect();
-    // Literals have odd places; what stands before each tells an attribute from an instrument.
-    let literals = (1..parts.len()).step_by(2);
-    let found = literals.filter(|at| {
-        let before = parts[at - 1].trim_end();
-        is_name(parts[*at]) && !before.ends_with("KeyValue::new(")
-    });
-    let unit = |at: usize| match parts.get(at + 2) {
-        Some(unit) if unit.starts_with('{') && unit.ends_with('}') => (*unit).to_owned(),
-        _ => "s".to_owned(),
-    };
-    found.map(|at| (parts[at].to_owned(), unit(at))).collect()
-}
-
 /// The attributes that spans, instruments and the resource carry.
 fn used_attributes() -> Places {
     let mut places = Places::new();
@@ -285,18 +266,21 @@ fn every_field_of_an_event_is_declared_with_it() {
 }
 
 #[test]
-fn every_instrument_is_declared_with_its_unit() {
-    let text = read("telemetry/metrics.yaml");
-    let mut declared = BTreeMap::new();
-    let mut name = "";
-    for line in text.lines().map(str::trim_start) {
-        if let Some(value) = line.strip_prefix("metric_name: ") {
-            name = value;
-        } else if let Some(unit) = line.strip_prefix("unit: ") {
-            declared.insert(name.to_owned(), unit.trim_matches('"').to_owned());
-        }
+fn every_instrument_is_declared_as_it_is() {
+    let mut defined = Instruments::new();
+    for definition in bangui::telemetry::metrics::definitions() {
+        let instrument = Instrument {
+            kind: definition.kind.name().to_owned(),
+            unit: definition.unit.to_owned(),
+            brief: definition.brief.to_owned(),
+            attributes: definition.attributes.iter().map(|key| (*key).to_owned()).collect(),
+        };
+        let other = defined.insert(definition.name.to_owned(), instrument);
+        assert!(other.is_none(), "two instruments are {}", definition.name);
     }
-    assert_eq!(instruments(), declared, "left: src/telemetry/metrics.rs, right: the registry");
+    let declared = instruments::declared();
+    let found = instruments::differences((&defined, "source"), (&declared, "registry"));
+    assert_none("not declared as it is:", &found);
 }
 
 #[test]

@@ -266,13 +266,15 @@ fn forbidden(path: &str, code: &str, words: &[&str]) -> Vec<String> {
 /// Events without a name, or with a name that says too little.
 fn wrong_events(source: &Source, code: &str) -> Vec<String> {
     let mut findings = Vec::new();
-    for level in ["error", "warn", "info", "debug", "trace", "event", "$level"] {
+    for level in ["error", "warn", "info", "debug", "trace", "event", "$level", "report"] {
         for at in places(code, &format!("{level}!(")) {
             let start = at + level.len() + 2;
             // The blanked code and the text have the same offsets.
             let arguments = source.text[start..].trim_start();
             let name = arguments.strip_prefix("name: \"").and_then(|rest| rest.split('"').next());
             let what = match name {
+                // A macro that was given the name; where it is used, the name is looked at.
+                None if arguments.starts_with("name: $name") => continue,
                 None => "an event without a name".to_owned(),
                 Some(name) if is_event_name(name) => continue,
                 Some(name) => format!("{name:?} is not COMPONENT_WHAT in snake_case"),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -66,6 +67,8 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let stop = CancellationToken::new();
     let listen = settings.listen;
     let has_destinations = settings.external.is_enabled && settings.export.logs.is_some();
+    telemetry::metrics::watch_runtime(&Handle::current());
+    tokio::spawn(scheduler::watch_process_always(stop.clone()));
     let client = Client::spawn(&settings.fail2ban_socket, Limits::default());
     let parts = assemble(settings, instance_id, client.clone(), stop.clone())
         .instrument(span::root(tracing::info_span!("startup")))

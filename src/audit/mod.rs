@@ -15,6 +15,7 @@ use tracing::Span;
 
 use crate::domain::AuditEntry;
 use crate::store::{AuditResult, Error, NewAudit, Store};
+use crate::telemetry::metrics::AUDIT_ROWS;
 use crate::telemetry::span;
 use outbox::{Outbox, ToLog};
 
@@ -47,6 +48,7 @@ impl Audit {
         detail: Option<&str>,
     ) -> Result<(), Error> {
         self.store.finish_audit(id, result, detail).await?;
+        AUDIT_ROWS.count(&[Some(result.as_str())]);
         self.wake.notify_one();
         Ok(())
     }

@@ -21,6 +21,7 @@ use crate::audit::Audit;
 use crate::config::{ApiToken, PASSWORD_MAX_BYTES, PASSWORD_MIN_LENGTH, Scope};
 use crate::domain::Secret;
 use crate::store::{self, AuditResult, Fence, NewAudit, NewSession, Store};
+use crate::telemetry::metrics::{CALLERS_REJECTED, SIGN_INS, report};
 use password::Passwords;
 use setup::SetupCode;
 use throttle::Throttle;
@@ -56,6 +57,21 @@ pub enum Error {
     /// No random numbers, or no file for the set-up code.
     #[error("{0}")]
     System(String),
+}
+
+impl Error {
+    /// A word for metrics; there are only these few.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Wrong => "wrong_credentials",
+            Self::Throttled(_) => "throttled",
+            Self::AlreadySetUp => "already_set_up",
+            Self::UnusablePassword => "unusable_password",
+            Self::Password(_) => "password_check",
+            Self::Store(_) => "store",
+            Self::System(_) => "system",
+        }
+    }
 }
 
 /// Who a request comes from.
@@ -157,7 +173,7 @@ impl Auth {
     ) -> Result<OpenedSession, Error> {
         let client = visitor.client;
         let result = self.check_password(username, password, client).await;
-        note_attempt(username, client, result.is_ok());
+        note_attempt(username, client, result.as_ref().err());
         let account_id = result?;
         self.inner.throttle.succeed(client, username);
         record(&self.inner.audit, "login", username, visitor).await?;
@@ -341,13 +357,26 @@ fn create_private_folder(path: &Path) -> Result<(), Error> {
 }
 
 /// The name may be a password typed into the wrong field, so only one that exists is written.
-fn note_attempt(username: &str, client: IpAddr, success: bool) {
+fn note_attempt(username: &str, client: IpAddr, error: Option<&Error>) {
     let username = if username == ADMIN { ADMIN } else { "(unknown)" };
     let client_ip = client.to_string();
-    if success {
-        tracing::info!(name: "user_login_attempt", username, client_ip, success);
-    } else {
-        tracing::warn!(name: "user_login_attempt", username, client_ip, success);
+    match error {
+        None => report!(
+            name: "user_login_attempt",
+            level: info,
+            counts: SIGN_INS["success", None],
+            username,
+            client_ip,
+            success = true,
+        ),
+        Some(error) => report!(
+            name: "user_login_attempt",
+            level: warn,
+            counts: SIGN_INS["failure", error.kind()],
+            username,
+            client_ip,
+            success = false,
+        ),
     }
 }
 
@@ -360,7 +389,13 @@ fn usable(password: Secret<String>) -> Result<Secret<String>, Error> {
 }
 
 fn reject(hash: &TokenHash, kind: &'static str) {
-    tracing::error!(name: "auth_token_validation_failed", token_hash = hash.short(), kind);
+    report!(
+        name: "auth_token_validation_failed",
+        level: error,
+        counts: CALLERS_REJECTED[kind],
+        token_hash = hash.short(),
+        kind,
+    );
 }
 
 fn now() -> i64 {

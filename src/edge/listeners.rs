@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Failure, Kind};
+pub use crate::telemetry::metrics::Listener;
+use crate::telemetry::metrics::{listener_came, listener_left};
 
 /// Pages and programs that may listen at once.
 const LISTENERS_MAX: usize = 256;
@@ -11,13 +13,14 @@ static LISTENERS: AtomicUsize = AtomicUsize::new(0);
 
 /// One place among the listeners, given back when it is dropped.
 #[derive(Debug)]
-pub struct Place(());
+pub struct Place(Listener);
 
 impl Place {
     /// Takes a place, if there is one.
-    pub fn take() -> Result<Self, Failure> {
+    pub fn take(listener: Listener) -> Result<Self, Failure> {
         let taken = LISTENERS.fetch_add(1, Ordering::Relaxed);
-        let place = Self(());
+        listener_came(listener);
+        let place = Self(listener);
         if taken >= LISTENERS_MAX {
             return Err(Failure::new(Kind::TooManyListeners, "too many are listening"));
         }
@@ -28,6 +31,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         LISTENERS.fetch_sub(1, Ordering::Relaxed);
+        listener_left(self.0);
     }
 }
 
@@ -37,10 +41,11 @@ mod tests {
 
     #[test]
     fn places_are_limited_and_come_back() {
-        let taken: Vec<_> = std::iter::repeat_with(Place::take).map_while(Result::ok).collect();
+        let take = || Place::take(Listener::Page);
+        let taken: Vec<_> = std::iter::repeat_with(take).map_while(Result::ok).collect();
         assert_eq!(taken.len(), LISTENERS_MAX);
-        assert_eq!(Place::take().unwrap_err().kind(), Kind::TooManyListeners);
+        assert_eq!(take().unwrap_err().kind(), Kind::TooManyListeners);
         drop(taken);
-        assert!(Place::take().is_ok());
+        assert!(Place::take(Listener::Program).is_ok());
     }
 }

@@ -33,7 +33,7 @@ use tonic_reflection::server::Builder;
 
 use crate::auth::{Caller, Origin};
 use crate::edge::access::{admit, bearer_token};
-use crate::edge::listeners::Place;
+use crate::edge::listeners::{Listener, Place};
 use crate::edge::{Failure, Kind, Services};
 use crate::proto::DESCRIPTORS;
 pub use crate::proto::code_name;
@@ -148,7 +148,7 @@ impl Grpc {
                 Some(admit(caller, scope)?)
             }
         };
-        let place = method.is_endless.then(Place::take).transpose()?;
+        let place = method.is_endless.then(|| Place::take(Listener::Program)).transpose()?;
         let door = self.doors.iter().find(|(service, _)| *service == method.service());
         let (_, door) = door.ok_or_else(|| Failure::internal("a method without a service"))?;
         let work = async {

@@ -5,7 +5,7 @@
 //! of the decisions, whoever found them.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -17,6 +17,7 @@ use super::ledger::{Fact, Held};
 use super::live::LiveEvent;
 use super::{FROM_OPERATOR, History};
 use crate::store::{Error, RecordedBan};
+use crate::telemetry::metrics;
 
 /// Batches that may wait for the store. Beyond this the oldest is given up, and said so.
 const WAITING_MAX: usize = 10_000;
@@ -33,6 +34,7 @@ pub(super) struct Batch {
     facts: Vec<Fact>,
     source: &'static str,
     correlation_id: Option<String>,
+    found: Instant,
     /// The span in which they were found, so that the SQL and the lines stand in its trace.
     span: Span,
     told: oneshot::Sender<()>,
@@ -56,7 +58,9 @@ pub(super) fn queue(
         tracing::error!(name: "history_facts_dropped", facts = lost);
     }
     let (told, receiver) = oneshot::channel();
-    waiting.push_back(Batch { facts, source, correlation_id, span: Span::current(), told });
+    let found = Instant::now();
+    metrics::history_waits_since(found);
+    waiting.push_back(Batch { facts, source, correlation_id, found, span: Span::current(), told });
     Some(receiver)
 }
 
@@ -64,9 +68,11 @@ pub(super) fn queue(
 pub(super) async fn write(history: History, stop: CancellationToken) {
     loop {
         while let Some(batch) = history.next_batch() {
+            metrics::set_history_waits_since(Some(batch.found));
             let span = batch.span.clone();
             tell(&history, batch).instrument(span).await;
         }
+        metrics::set_history_waits_since(None);
         tokio::select! {
             () = history.wake.notified() => {}
             () = stop.cancelled() => {
@@ -144,12 +150,14 @@ fn log(fact: &Fact, source: &'static str, has_room: bool) -> usize {
         _ if source == FROM_OPERATOR => 0,
         Fact::Corrected(_) => 0,
         Fact::Banned(Held { ban, .. }) => {
+            metrics::BANS_OBSERVED.count(&[Some(source)]);
             if has_room {
                 tracing::info!(name: "ban_observed", jail = %ban.jail, ip = %ban.ip, source);
             }
             1
         }
         Fact::Unbanned(jail, ip) => {
+            metrics::UNBANS_OBSERVED.count(&[Some(source)]);
             if has_room {
                 tracing::info!(name: "unban_observed", jail = %jail, ip = %ip, source);
             }

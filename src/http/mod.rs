@@ -5,6 +5,7 @@
 //! fail2ban, only use cases.
 
 mod access;
+mod active;
 mod assets;
 mod body;
 mod call;

@@ -11,16 +11,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, Version, header};
-use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use tower::{Layer, Service};
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 use super::Services;
-use super::body::{Body, BodyError};
+use super::active::{Active, CLIENT_CLOSED_REQUEST, Guarded};
+use super::body::Body;
 use super::client_address::{Peer, client_address, logged};
 use super::cookie::session_token;
 use super::router::{Match, Router};
@@ -30,8 +29,6 @@ use crate::telemetry::metrics::{self, HttpRequest};
 use crate::telemetry::sanitize::{sanitize_for_logging, sanitize_url_path};
 use crate::telemetry::span::{self, Remote};
 
-/// The status under which a request is counted whose client went away (nginx's custom).
-const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// A longer path or user agent is cut: it is a stranger's text in every span.
 const STRANGERS_TEXT_MAX_BYTES: usize = 200;
 
@@ -84,7 +81,7 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let peer = request.extensions().get::<Peer>().map_or([0, 0, 0, 0].into(), |peer| peer.0);
         let site = &self.services.site;
         let client = client_address(peer, request.headers(), &site.trusted_proxies);
@@ -96,7 +93,7 @@ where
             scheme: if site.https { "https" } else { "http" },
         };
         let span = self.span(&request, &facts, &found, client, peer);
-        let active = Active::begin(facts);
+        let (mut active, mut request) = Active::begin(facts, request);
         let is_quiet = found.is_quiet(&site.quiet_endpoints);
         if let Match::Rpc(method) = found {
             let calling = Calling::begin(facts, method, span.clone(), is_quiet);
@@ -122,8 +119,10 @@ where
             async move {
                 let Ok(mut response) = response.await;
                 identify(&mut response, &running.span);
-                running.finish(response.status().as_u16());
-                Ok(response.map(|body| Guarded { body, _active: active }.boxed_unsync()))
+                let status_code = response.status().as_u16();
+                running.finish(status_code);
+                active.answer(status_code);
+                Ok(response.map(|body| Guarded::new(body, active).boxed_unsync()))
             }
             .instrument(span),
         )
@@ -258,11 +257,10 @@ impl Running {
         self.is_over = true;
         let elapsed = self.started.elapsed();
         self.span.record("http.response.status_code", i64::from(status_code));
-        let error = (status_code >= 500).then(|| status_code.to_string());
-        if let Some(error) = &error {
-            self.span.record("otel.status_code", "ERROR").record("error.type", error.as_str());
+        if let Some(error) = metrics::http_error_type(status_code) {
+            self.span.record("otel.status_code", "ERROR").record("error.type", error);
         }
-        metrics::http_request(&self.facts, status_code, elapsed.as_secs_f64(), error);
+        metrics::http_request(&self.facts, status_code, elapsed.as_secs_f64());
         // What failed is told, wherever it was asked: a probe that is refused has a reason, too.
         if self.is_quiet && status_code < 400 {
             return;
@@ -289,47 +287,5 @@ impl Drop for Running {
         if !self.is_over {
             self.tell(CLIENT_CLOSED_REQUEST);
         }
-    }
-}
-
-/// Counts a request as active until its answer's last byte is sent or given up.
-pub(super) struct Active(HttpRequest);
-
-impl Active {
-    fn begin(facts: HttpRequest) -> Self {
-        metrics::http_active_requests(&facts, 1);
-        Self(facts)
-    }
-}
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        metrics::http_active_requests(&self.0, -1);
-    }
-}
-
-/// A body that keeps its request active.
-struct Guarded {
-    body: Body,
-    _active: Active,
-}
-
-impl http_body::Body for Guarded {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

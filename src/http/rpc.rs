@@ -16,15 +16,13 @@ use tonic::{Code, Status};
 use tracing::Span;
 use tracing::field::Empty;
 
+use super::active::{Active, CLIENT_CLOSED_REQUEST};
 use super::body::{Body, BodyError};
-use super::observe::Active;
 use super::router::Match;
 use crate::edge::Failure;
 use crate::grpc;
 use crate::telemetry::metrics::{self, HttpRequest};
 
-/// The status under which a request is counted whose client went away (nginx's custom).
-const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// The conventions' name of a method that does not exist.
 const OTHER_METHOD: &str = "_OTHER";
 
@@ -111,17 +109,19 @@ impl Calling {
     }
 
     /// The answer's head is there; the call goes on with its body.
-    pub(super) fn answer(mut self, response: Response<Body>, active: Active) -> Response<Body> {
-        self.tell_head(response.status().as_u16());
+    pub(super) fn answer(mut self, response: Response<Body>, mut active: Active) -> Response<Body> {
+        let status_code = response.status().as_u16();
+        self.tell_head(status_code);
+        active.answer(status_code);
         if let Some(code) = code(response.headers()) {
             self.end(code);
         }
-        response.map(|body| Answer { body, calling: self, _active: active }.boxed_unsync())
+        response.map(|body| Answer { body, calling: self, active }.boxed_unsync())
     }
 
     fn tell_head(&mut self, status_code: u16) {
         self.has_head = true;
-        metrics::http_request(&self.facts, status_code, self.started.elapsed().as_secs_f64(), None);
+        metrics::http_request(&self.facts, status_code, self.started.elapsed().as_secs_f64());
     }
 
     fn end(&mut self, code: Code) {
@@ -171,7 +171,7 @@ fn code(headers: &HeaderMap) -> Option<Code> {
 struct Answer {
     body: Body,
     calling: Calling,
-    _active: Active,
+    active: Active,
 }
 
 impl http_body::Body for Answer {
@@ -186,6 +186,7 @@ impl http_body::Body for Answer {
         let polled = span.in_scope(|| Pin::new(&mut self.body).poll_frame(context));
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
+                self.active.send(frame);
                 if let Some(code) = frame.trailers_ref().and_then(code) {
                     self.calling.end(code);
                 }

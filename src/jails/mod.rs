@@ -13,6 +13,7 @@ use crate::domain::{Address, AuditEntry, Ban, JailName, JailStatus, Subject};
 use crate::fail2ban::{Client, Fail2banError};
 use crate::history::{Held, History};
 use crate::store::{self, AuditResult, NewAudit};
+use crate::telemetry::metrics::{BANS_EXECUTED, Fact, UNBANS_EXECUTED, report};
 use crate::telemetry::sanitize::sanitize_for_logging;
 
 /// Why a change or a question has no answer.
@@ -39,6 +40,20 @@ pub enum Error {
     /// The task that made the change was lost.
     #[error("the change was interrupted")]
     Interrupted,
+}
+
+impl Error {
+    /// A word for metrics; there are only these few.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::UnknownJail(_) => "unknown_jail",
+            Self::Unavailable(error) | Self::Refused(error) => error.error_type(),
+            Self::Store(_) => "store",
+            Self::OwnAddress => "own_address",
+            Self::NotBanned(..) => "not_banned",
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
 
 impl From<Fail2banError> for Error {
@@ -130,6 +145,10 @@ impl Jails {
             let audit = audit("ban", &origin, &jail, address.into(), reason.clone());
             let id = this.audit.begin(audit).await?;
             let result = this.ban_now(&origin, &jail, address, reason).await;
+            if let Ok(Banned::Already(_)) = &result {
+                BANS_EXECUTED.count(&[Some("unchanged"), None]);
+            }
+            note_failure(&BANS_EXECUTED, &result);
             this.finish(id, "set banip", &jail, result).await
         })
         .await
@@ -161,8 +180,10 @@ impl Jails {
         if !created {
             return Ok(Banned::Already(held));
         }
-        tracing::info!(
+        report!(
             name: "ban_executed",
+            level: info,
+            counts: BANS_EXECUTED["success", None],
             jail = %jail,
             ip = %address,
             duration_seconds = bantime_seconds,
@@ -178,6 +199,7 @@ impl Jails {
             let audit = audit("unban", &origin, &jail, ip.clone(), None);
             let id = this.audit.begin(audit).await?;
             let result = this.unban_now(&origin, &jail, &ip).await;
+            note_failure(&UNBANS_EXECUTED, &result);
             this.finish(id, "set unbanip", &jail, result).await
         })
         .await
@@ -190,7 +212,13 @@ impl Jails {
         if count == 0 {
             return Err(Error::NotBanned(ip.clone(), jail.clone()));
         }
-        tracing::info!(name: "unban_executed", jail = %jail, ip = %ip);
+        report!(
+            name: "unban_executed",
+            level: info,
+            counts: UNBANS_EXECUTED["success", None],
+            jail = %jail,
+            ip = %ip,
+        );
         Ok(())
     }
 
@@ -227,6 +255,13 @@ impl Jails {
     /// The newest rows of the audit log before an id.
     pub async fn audit(&self, before: i64, limit: i64) -> Result<Vec<AuditEntry>, Error> {
         Ok(self.audit.list(before, limit).await?)
+    }
+}
+
+/// Counts a change that was not made. One that was made is counted with its event.
+fn note_failure<T>(fact: &Fact, result: &Result<T, Error>) {
+    if let Err(error) = result {
+        fact.count(&[Some("failure"), Some(error.kind())]);
     }
 }
 

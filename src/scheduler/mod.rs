@@ -1,5 +1,5 @@
-//! Work that nobody asked for: watching fail2ban, telling what the audit log holds, sending canary
-//! records, and the scheduled tasks.
+//! Work that nobody asked for: watching fail2ban and this process, telling what the audit log
+//! holds, sending canary records, and the scheduled tasks.
 //!
 //! Each instance watches its own fail2ban, tells what it finds in the audit log and sends canaries
 //! on its own way to the collector. Scheduled tasks work on what all instances share, so one
@@ -7,6 +7,7 @@
 
 mod canary;
 mod task;
+mod vitals;
 mod watch;
 
 use std::time::Duration;
@@ -41,6 +42,11 @@ pub async fn tell_audit_always(audit: Audit, stop: CancellationToken) {
 /// Sends a record a minute to all destinations until it is told to stop.
 pub async fn send_canaries_always(stop: CancellationToken) {
     always("canary", || canary::run(stop.clone())).await;
+}
+
+/// Looks at what the process takes until it is told to stop.
+pub async fn watch_process_always(stop: CancellationToken) {
+    always("vitals", || vitals::run(stop.clone())).await;
 }
 
 /// Keeps the scheduler's lock, and runs the tasks while it is held. When it is told to stop, the

@@ -12,10 +12,11 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::domain::JailName;
+use crate::domain::{JailName, JailStatus};
 use crate::fail2ban::{Client, LogEvent, LogTail};
 use crate::history::{History, LogSource};
-use crate::telemetry::{metrics, span};
+use crate::telemetry::metrics::{self, JailCounts};
+use crate::telemetry::span;
 
 /// How often the log file is looked at.
 const LOG_INTERVAL: Duration = Duration::from_millis(250);
@@ -158,6 +159,12 @@ impl Watch {
     fn count(&self) {
         let (jails, bans) = self.history.totals();
         metrics::set_counts(self.connection.map(|_| (bans, jails)));
+        let counts = |jail: JailStatus| {
+            let JailStatus { currently_banned: banned, currently_failed: failing, .. } = jail;
+            let (bans, failures) = (jail.total_banned, jail.total_failed);
+            (jail.name.to_string(), JailCounts { banned, failing, bans, failures })
+        };
+        metrics::set_jails(self.connection.map(|_| self.history.jails().into_iter().map(counts)));
     }
 
     async fn read_log(&mut self) {

@@ -17,7 +17,8 @@ pub enum AuditResult {
 }
 
 impl AuditResult {
-    fn as_str(self) -> &'static str {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",
             Self::Failure => "failure",

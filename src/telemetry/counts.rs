@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::export::Signal;
 use super::record::Severity;
 
 /// Numbers since the process started.
@@ -12,6 +13,12 @@ static STDOUT_DROPPED: AtomicU64 = AtomicU64::new(0);
 static DELIVERED: AtomicU64 = AtomicU64::new(0);
 static DELIVERY_DROPPED: AtomicU64 = AtomicU64::new(0);
 static BUFFERED: AtomicU64 = AtomicU64::new(0);
+static BUFFER_LIMIT: AtomicU64 = AtomicU64::new(0);
+/// By signal, those that succeeded and those that failed.
+static EXPORTS: [[AtomicU64; 2]; Signal::ALL.len()] =
+    [const { [const { AtomicU64::new(0) }; 2] }; Signal::ALL.len()];
+/// How an export ended, in the order of the counts.
+const RESULTS: [&str; 2] = ["success", "failure"];
 
 /// A record was given to the outputs.
 pub(super) fn line(severity: Severity) {
@@ -36,6 +43,16 @@ pub(super) fn delivered(records: u64) {
 /// Records were given up before the collector had them.
 pub(super) fn delivery_dropped(records: u64) {
     DELIVERY_DROPPED.fetch_add(records, Ordering::Relaxed);
+}
+
+/// An export of a signal was answered, or failed.
+pub(super) fn export(signal: Signal, is_success: bool) {
+    EXPORTS[signal as usize][usize::from(!is_success)].fetch_add(1, Ordering::Relaxed);
+}
+
+/// So many records may wait for the collector.
+pub(super) fn set_buffer_limit(records: usize) {
+    BUFFER_LIMIT.store(records as u64, Ordering::Relaxed);
 }
 
 /// So many records wait for the collector now.
@@ -67,4 +84,17 @@ pub(super) fn all_delivered() -> u64 {
 /// Records that wait for the collector.
 pub(super) fn buffered() -> u64 {
     BUFFERED.load(Ordering::Relaxed)
+}
+
+/// Records that may wait for the collector; nothing where none are sent.
+pub(super) fn buffer_limit() -> Option<u64> {
+    Some(BUFFER_LIMIT.load(Ordering::Relaxed)).filter(|limit| *limit > 0)
+}
+
+/// Exports by signal and result.
+pub(super) fn exports() -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+    Signal::ALL.into_iter().flat_map(|signal| {
+        let both = RESULTS.into_iter().zip(&EXPORTS[signal as usize]);
+        both.map(move |(result, count)| (signal.as_str(), result, count.load(Ordering::Relaxed)))
+    })
 }

@@ -93,6 +93,7 @@ impl Delivery {
         limits: Limits,
         silence: impl FnOnce() + Send + 'static,
     ) -> std::io::Result<Self> {
+        counts::set_buffer_limit(limits.buffer_records);
         let (changed, ended) = (Condvar::new(), Condvar::new());
         let shared = Arc::new(Shared { queue: Mutex::default(), changed, ended, limits });
         let own = Self { shared: shared.clone() };

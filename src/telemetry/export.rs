@@ -20,7 +20,7 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as SpanExporterTrait};
 
-use super::sanitize;
+use super::{counts, sanitize};
 use crate::config::Protocol;
 
 /// A failed start of an exporter; the reason never contains header values.
@@ -35,7 +35,9 @@ pub(super) enum Signal {
 }
 
 impl Signal {
-    fn as_str(self) -> &'static str {
+    pub(super) const ALL: [Self; 3] = [Self::Traces, Self::Metrics, Self::Logs];
+
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Traces => "traces",
             Self::Metrics => "metrics",
@@ -85,6 +87,7 @@ fn note_log_error(result: &OTelSdkResult) {
 pub(super) fn note(signal: Signal, result: &OTelSdkResult) {
     let now_seconds = STARTED.elapsed().as_secs() + 1;
     let failed_at = &FAILED_AT[signal as usize];
+    counts::export(signal, result.is_ok());
     if matches!(signal, Signal::Logs) {
         note_log_error(result);
     }

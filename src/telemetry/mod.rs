@@ -25,7 +25,6 @@ mod repeats;
 mod resource;
 mod sampler;
 pub mod sanitize;
-mod scheduled;
 pub mod span;
 mod stdout;
 #[cfg(test)]

@@ -6,39 +6,14 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sqlx::{Connection as _, SqliteConnection};
-use tokio::runtime::Runtime;
 
-use crate::support::{Bangui, Builder, SOON, eventually, expect, throughout};
+use crate::support::{Bangui, Builder, Database, SOON, eventually, expect, throughout};
 
 const LEASE_SECONDS: u64 = 3;
 
-/// The database, opened beside the services.
-struct Database {
-    runtime: Runtime,
-    connection: SqliteConnection,
-}
-
-impl Database {
-    fn open(folder: &Path) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let path = folder.join("bangui.db");
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
-        let connection = runtime.block_on(SqliteConnection::connect_with(&options)).unwrap();
-        Self { runtime, connection }
-    }
-
-    fn run(&mut self, sql: &'static str) {
-        self.runtime.block_on(sqlx::query(sql).execute(&mut self.connection)).unwrap();
-    }
-
-    fn number(&mut self, sql: &'static str) -> i64 {
-        self.runtime.block_on(sqlx::query_scalar(sql).fetch_one(&mut self.connection)).unwrap()
-    }
-
-    fn expired_sessions(&mut self) -> i64 {
-        self.number("SELECT count(*) FROM sessions WHERE expires_at < 100")
-    }
+/// Sessions that a cleanup removes.
+fn expired_sessions(database: &mut Database) -> i64 {
+    database.number("SELECT count(*) FROM sessions WHERE expires_at < 100")
 }
 
 fn builder(folder: &Path) -> Builder {
@@ -120,7 +95,7 @@ fn a_paused_holder_is_replaced_and_writes_nothing_when_it_wakes_up() {
         let completed = first.events("task_completed");
         let at = |line: &Value| line["timestamp"].as_str().unwrap().parse::<Timestamp>().unwrap();
         let is_none = completed.iter().all(|line| at(line) < continued);
-        expect(database.expired_sessions() == 1 && is_none, format!("{completed:#?}"))
+        expect(expired_sessions(&mut database) == 1 && is_none, format!("{completed:#?}"))
     });
     assert_eq!((&lock(&first)["pid"], &lock(&first)["is_stale"]), (&second_pid, &json!(false)));
 
@@ -135,7 +110,7 @@ fn a_paused_holder_is_replaced_and_writes_nothing_when_it_wakes_up() {
     assert!(stopped.elapsed() < Duration::from_secs(10), "{:?}", stopped.elapsed());
     assert_eq!(first.events("scheduler_lock_stale_overwrite").len(), 0, "it was released");
     eventually(SOON, "the write of the new epoch", || {
-        let left = database.expired_sessions();
+        let left = expired_sessions(&mut database);
         expect(left == 0, format!("{left} left"))
     });
 }

@@ -23,7 +23,7 @@ use super::super::call::Call;
 use super::super::problem::Problem;
 use super::bans::BanItem;
 use super::jails;
-use crate::edge::listeners::Place;
+use crate::edge::listeners::{self, Place};
 use crate::edge::status;
 use crate::history::live::{LiveEvent, News, Position};
 use crate::telemetry::span;
@@ -47,7 +47,7 @@ struct Listener {
 
 /// `GET /api/events`
 pub(in crate::http) async fn stream(call: Call) -> Result<Response<Body>, Problem> {
-    let place = Place::take()?;
+    let place = Place::take(listeners::Listener::Page)?;
     let services = call.services;
     let live = services.history.live();
     let headers = call.request.headers().clone();

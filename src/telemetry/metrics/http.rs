@@ -1,0 +1,125 @@
+//! What requests are measured by, in the terms of the conventions for HTTP servers.
+
+use std::sync::OnceLock;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
+
+use super::attributes::Attributes;
+use super::definition::Definition;
+
+/// Routes, methods and statuses make some hundreds at most.
+const SERIES_MAX: usize = 1000;
+
+const REQUEST_DURATION: Definition = Definition::duration(
+    "http.server.request.duration",
+    "Duration of HTTP server requests.",
+)
+.with(
+    &["http.request.method", "url.scheme", "http.route", "http.response.status_code", "error.type"],
+    SERIES_MAX,
+);
+/// What the two sizes have in common with the duration.
+const OF_ANSWERED: &[&str] = REQUEST_DURATION.attributes;
+const REQUEST_BODY_SIZE: Definition = Definition::size(
+    "http.server.request.body.size",
+    "Size of HTTP server request bodies, as far as they were read.",
+)
+.with(OF_ANSWERED, SERIES_MAX);
+const RESPONSE_BODY_SIZE: Definition = Definition::size(
+    "http.server.response.body.size",
+    "Size of HTTP server response bodies, as far as they were sent.",
+)
+.with(OF_ANSWERED, SERIES_MAX);
+const ACTIVE_REQUESTS: Definition = Definition::up_down(
+    "http.server.active_requests",
+    "{request}",
+    "Number of active HTTP server requests.",
+)
+.with(&["http.request.method", "url.scheme", "http.route"], SERIES_MAX);
+
+pub(super) const DEFINITIONS: &[&Definition] =
+    &[&REQUEST_DURATION, &REQUEST_BODY_SIZE, &RESPONSE_BODY_SIZE, &ACTIVE_REQUESTS];
+
+struct Instruments {
+    request_duration: Histogram<f64>,
+    request_body_size: Histogram<u64>,
+    response_body_size: Histogram<u64>,
+    active_requests: UpDownCounter<i64>,
+}
+
+static INSTRUMENTS: OnceLock<Instruments> = OnceLock::new();
+
+pub(super) fn install(meter: &Meter) {
+    let _ = INSTRUMENTS.set(Instruments {
+        request_duration: REQUEST_DURATION.build_duration(meter),
+        request_body_size: REQUEST_BODY_SIZE.build_size(meter),
+        response_body_size: RESPONSE_BODY_SIZE.build_size(meter),
+        active_requests: ACTIVE_REQUESTS.build_up_down(meter),
+    });
+}
+
+/// Attributes of one HTTP request that are known before it is handled.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpRequest {
+    /// The method, or `_OTHER`.
+    pub method: &'static str,
+    /// The template of the route; nothing when no route matches.
+    pub route: Option<&'static str>,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+}
+
+impl HttpRequest {
+    fn attributes(&self) -> Attributes {
+        let mut attributes = Attributes::default();
+        attributes.push(KeyValue::new("http.request.method", self.method));
+        attributes.push(KeyValue::new("url.scheme", self.scheme));
+        attributes.extend(self.route.map(|route| KeyValue::new("http.route", route)));
+        attributes
+    }
+
+    fn attributes_with(&self, status_code: u16) -> Attributes {
+        let mut attributes = self.attributes();
+        attributes.push(KeyValue::new("http.response.status_code", i64::from(status_code)));
+        let error = http_error_type(status_code);
+        attributes.extend(error.map(|error| KeyValue::new("error.type", error)));
+        attributes
+    }
+}
+
+/// A request was begun (+1) or is over (−1).
+pub fn http_active_requests(request: &HttpRequest, change: i64) {
+    if let Some(instruments) = INSTRUMENTS.get() {
+        instruments.active_requests.add(change, &request.attributes());
+    }
+}
+
+/// A request was answered, or given up by its client, which has a status of its own.
+pub fn http_request(request: &HttpRequest, status_code: u16, seconds: f64) {
+    if let Some(instruments) = INSTRUMENTS.get() {
+        instruments.request_duration.record(seconds, &request.attributes_with(status_code));
+    }
+}
+
+/// The bodies of a request are over: so much was received, unless it had none, and so much sent.
+pub fn http_bodies(request: &HttpRequest, status_code: u16, received: Option<u64>, sent: u64) {
+    let Some(instruments) = INSTRUMENTS.get() else { return };
+    let attributes = request.attributes_with(status_code);
+    if let Some(received) = received {
+        instruments.request_body_size.record(received, &attributes);
+    }
+    instruments.response_body_size.record(sent, &attributes);
+}
+
+/// The conventions' word for what failed on our side: the status itself, if we answer it.
+pub fn http_error_type(status_code: u16) -> Option<&'static str> {
+    match status_code {
+        ..500 => None,
+        500 => Some("500"),
+        502 => Some("502"),
+        503 => Some("503"),
+        504 => Some("504"),
+        _ => Some("_OTHER"),
+    }
+}

@@ -1,0 +1,95 @@
+//! The instruments, and one plain function for each fact that an edge reports.
+//!
+//! Edges name facts, not instruments: they call these functions, which do nothing before
+//! telemetry is initialised (in unit tests, in one-shot commands). Names and units follow the
+//! semantic conventions where there is one; `telemetry/metrics*.yaml` declares the rest.
+//!
+//! Each file holds the instruments of one subject, with their [`Definition`]s beside the
+//! functions that fill them.
+
+mod attributes;
+mod business;
+mod database;
+mod definition;
+mod export;
+mod fact;
+mod fail2ban;
+mod http;
+mod jails;
+mod log;
+mod process;
+mod rpc;
+mod runtime;
+mod scheduled;
+mod scheduler;
+mod state;
+
+use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry_sdk::metrics::{Aggregation, Instrument, SdkMeterProvider, Stream};
+
+pub use business::{
+    AUDIT_ROWS, BANS_EXECUTED, BANS_OBSERVED, CALLERS_REJECTED, SIGN_INS, UNBANS_EXECUTED,
+    UNBANS_OBSERVED,
+};
+pub use database::db_operation;
+pub use definition::{Definition, Kind};
+pub(crate) use fact::report;
+pub use fact::{Fact, Word};
+pub use fail2ban::{fail2ban_command, fail2ban_connection_error, set_counts};
+pub use http::{HttpRequest, http_active_requests, http_bodies, http_error_type, http_request};
+pub use jails::{JailCounts, set_jails};
+pub use process::sample_process;
+pub use rpc::rpc_call;
+pub use runtime::watch_runtime;
+pub use scheduler::{
+    scheduler_lock_heartbeat_lost, scheduler_lock_held_by_other, scheduler_lock_taken_over,
+    set_scheduler_lock, task,
+};
+pub use state::{
+    Listener, history_waits_since, listener_came, listener_left, set_history_waits_since,
+};
+
+const ALL: [&[&Definition]; 11] = [
+    http::DEFINITIONS,
+    rpc::DEFINITIONS,
+    fail2ban::DEFINITIONS,
+    jails::DEFINITIONS,
+    state::DEFINITIONS,
+    database::DEFINITIONS,
+    scheduler::DEFINITIONS,
+    log::DEFINITIONS,
+    export::DEFINITIONS,
+    process::DEFINITIONS,
+    runtime::DEFINITIONS,
+];
+
+/// Every instrument of the process.
+pub fn definitions() -> impl Iterator<Item = &'static Definition> {
+    ALL.into_iter().flatten().copied().chain(business::definitions())
+}
+
+/// Creates the instruments. Called once, by telemetry's start.
+pub(super) fn install(provider: &SdkMeterProvider) {
+    let meter = provider.meter("bangui");
+    http::install(&meter);
+    rpc::install(&meter);
+    fail2ban::install(&meter);
+    jails::install(&meter);
+    business::install(&meter);
+    state::install(&meter);
+    database::install(&meter);
+    scheduler::install(&meter);
+    log::install(&meter);
+    export::install(&meter);
+    process::install(&meter);
+    runtime::install(&meter);
+}
+
+/// Gives every instrument its attributes, its limit and its bounds; one without a definition tells
+/// nothing.
+pub(super) fn view(instrument: &Instrument) -> Option<Stream> {
+    match definitions().find(|definition| definition.name == instrument.name()) {
+        Some(definition) => definition.view(),
+        None => Stream::builder().with_aggregation(Aggregation::Drop).build().ok(),
+    }
+}
