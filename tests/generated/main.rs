@@ -5,8 +5,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod dashboards;
+#[allow(dead_code)]
+#[path = "../support/instruments.rs"]
+mod instruments;
+mod lint;
 mod metrics_page;
+#[allow(dead_code)]
+#[path = "../support/promql.rs"]
+mod promql;
 mod registry;
+#[allow(dead_code)]
+#[path = "../support/rule_files.rs"]
+mod rule_files;
+#[path = "../support/series.rs"]
+mod series;
 
 use std::path::Path;
 
@@ -20,7 +33,10 @@ fn read(path: &str) -> String {
 fn keep(path: &str, text: &str) {
     let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var_os("BANGUI_UPDATE_DOCS").is_some() {
-        std::fs::write(&whole, text).unwrap();
+        // At once, since other tests read it at the same time; the dot keeps it out of lists.
+        let draft = whole.with_file_name(format!(".{}", whole.file_name().unwrap().display()));
+        std::fs::write(&draft, text).unwrap();
+        std::fs::rename(&draft, &whole).unwrap();
     }
     let written = std::fs::read_to_string(&whole).unwrap_or_default();
     assert!(
@@ -35,7 +51,7 @@ fn files(folder: &str, beginning: &str) -> Vec<String> {
     let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let entries = std::fs::read_dir(whole).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = entries.map(|name| name.into_string().unwrap()).collect();
-    names.retain(|name| name.starts_with(beginning));
+    names.retain(|name| name.starts_with(beginning) && !name.starts_with('.'));
     names.sort();
     names
 }

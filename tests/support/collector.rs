@@ -71,11 +71,6 @@ impl Collector {
         own
     }
 
-    /// A setting from its next start on.
-    pub(crate) fn set(&mut self, name: &str, value: &str) {
-        self.settings.push((name.into(), value.into()));
-    }
-
     /// Starts it and waits until it is ready.
     pub(crate) fn run(&mut self) {
         assert!(self.process.is_none(), "the collector runs already");
