@@ -17,6 +17,7 @@ mod canary;
 mod cli;
 mod cli_trace;
 mod client_address;
+mod dashboards;
 mod dead_letters;
 mod delivery;
 mod events;
