@@ -182,6 +182,26 @@ pem_file() {
     fi
 }
 
+# A file of bearer tokens, one a line; `#` begins a comment. $2 becomes the list of them in YAML,
+# for a collector that does not read the file itself.
+token_file() {
+    is_set "$1" || return 0
+    local line tokens=() list
+    is_readable "${!1}" || { problem "$1" "cannot be read"; return; }
+    (($(stat -Lc %s "${!1}") <= 65536)) || { problem "$1" "is longer than 65536 bytes"; return; }
+    while IFS=$' \t\r' read -r line || [[ -n $line ]]; do
+        [[ -n $line && $line != \#* ]] || continue
+        [[ $line =~ ^[!-~]{16,}$ ]] \
+            || { problem "$1" "has a token that is not 16 or more visible ASCII characters"; return; }
+        tokens+=("$(quoted "$line")")
+    done < <(tr -d '\0' <"${!1}")
+    ((${#tokens[@]} > 0)) || { problem "$1" "holds no token"; return; }
+    ((${#tokens[@]} <= 32)) || { problem "$1" "holds more than 32 tokens"; return; }
+    [[ $own == false ]] || return 0
+    list=$(IFS=, && printf %s "${tokens[*]}")
+    export "$2=[$list]"
+}
+
 # `name=value,…` with percent-encoded values, as OTEL_EXPORTER_OTLP_HEADERS has them, into YAML.
 header_list() {
     local text told pair name value names=' ' list='' count=0

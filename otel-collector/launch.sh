@@ -182,6 +182,26 @@ otlp() {
     [[ -z $1 ]] || require BANGUI_OTLP_ENDPOINT "$1"
 }
 
+# Who may send, and whether others can read it on the way.
+receiver() {
+    pem_file COLLECTOR_TLS_CERT_FILE
+    pem_file COLLECTOR_TLS_KEY_FILE
+    pem_file COLLECTOR_CLIENT_CA_FILE
+    together COLLECTOR_TLS_CERT_FILE COLLECTOR_TLS_KEY_FILE
+    ! is_set COLLECTOR_CLIENT_CA_FILE || is_set COLLECTOR_TLS_CERT_FILE \
+        || problem COLLECTOR_TLS_CERT_FILE "is required beside COLLECTOR_CLIENT_CA_FILE"
+    token_file COLLECTOR_TOKEN_FILE OTLP_TOKEN_LIST
+}
+
+use_receiver() {
+    ! is_set COLLECTOR_TLS_CERT_FILE || use options/otlp-tls
+    ! is_set COLLECTOR_CLIENT_CA_FILE || use options/otlp-client-ca
+    is_set COLLECTOR_TOKEN_FILE || return 0
+    local folder=own/options
+    [[ $own == true ]] || folder=options
+    configs+=(--config "file:$here/$folder/otlp-token.yaml")
+}
+
 # Adds a configuration file, and what our own components do instead of stock ones.
 use() {
     configs+=(--config "file:$here/$1.yaml")
@@ -257,11 +277,13 @@ main() {
     number BANGUI_TRACES_KEPT_PERCENT 0 100
     number BANGUI_TRACES_SLOW_MS 1 3600000
     number BANGUI_LOGS_KEPT_PERCENT 0 100
+    receiver
     ((problems == 0)) || exit 78
 
     ! is_set BANGUI_EXTERNAL_LOGGING_GIVE_UP_HOURS \
         || export COLLECTOR_GIVE_UP_AFTER=${BANGUI_EXTERNAL_LOGGING_GIVE_UP_HOURS}h
     use config
+    use_receiver
     for name in $chosen; do
         use "providers/$name"
     done

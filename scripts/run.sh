@@ -36,7 +36,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
 # Ports that nobody asks for by number; see take_free_ports.
-health_port='' telemetry_port=''
+health_port='' telemetry_port='' own_log_port='' own_log_page_port=''
 jaeger_otlp_port='' jaeger_grpc_port='' jaeger_health_port='' jaeger_telemetry_port=''
 
 # Set by a signal: the exit code with which to stop at the next tick.
@@ -360,13 +360,14 @@ start_bangui() {
   tee_pid=$!
   # BanGUI starts before the collector and must know where that will tell of itself.
   taken=()
-  take_free_ports telemetry_port
+  take_free_ports telemetry_port own_log_page_port
   BANGUI_LISTEN=127.0.0.1:$RUN_PORT \
     BANGUI_DATA_DIR=$run_dir \
     BANGUI_FAIL2BAN_SOCKET=$run_dir/fail2ban.sock \
     BANGUI_ADMIN_PASSWORD_FILE=$password_file \
     BANGUI_METRICS_UPSTREAM_URL=http://127.0.0.1:$RUN_EXPOSITION_PORT/metrics \
     BANGUI_COLLECTOR_METRICS_URL=http://127.0.0.1:$telemetry_port/metrics \
+    BANGUI_COLLECTOR_LOG_URL=http://127.0.0.1:$own_log_page_port/logs \
     BANGUI_JAEGER_QUERY_URL=http://127.0.0.1:$RUN_JAEGER_PORT \
     OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$RUN_OTLP_GRPC_PORT \
     OTEL_EXPORTER_OTLP_PROTOCOL=grpc \
@@ -398,12 +399,13 @@ bangui_has_ended() {
 
 # Starts what shows BanGUI's telemetry; each of them builds or fetches what it lacks first.
 start_backends() {
-  taken=("$telemetry_port")
-  take_free_ports health_port jaeger_otlp_port jaeger_grpc_port jaeger_health_port \
+  taken=("$telemetry_port" "$own_log_page_port")
+  take_free_ports health_port own_log_port jaeger_otlp_port jaeger_grpc_port jaeger_health_port \
     jaeger_telemetry_port
   COLLECTOR_DIR=$run_dir/collector OTLP_GRPC_PORT=$RUN_OTLP_GRPC_PORT \
     OTLP_HTTP_PORT=$RUN_OTLP_HTTP_PORT EXPOSITION_PORT=$RUN_EXPOSITION_PORT \
     HEALTH_PORT=$health_port TELEMETRY_PORT=$telemetry_port \
+    OWN_LOG_PAGE_PORT=$own_log_page_port OWN_LOG_PORT=$own_log_port \
     JAEGER_OTLP_ENDPOINT=127.0.0.1:$jaeger_otlp_port \
     start collector "$run_dir/collector.log" scripts/serve-collector.sh
   PROMETHEUS_PORT=$RUN_PROMETHEUS_PORT PROMETHEUS_DIR=$run_dir/prometheus \

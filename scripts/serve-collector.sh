@@ -7,6 +7,8 @@
 #   OTLP_GRPC_PORT        4317      OTLP_HTTP_PORT   4318
 #   EXPOSITION_PORT       8889      HEALTH_PORT      13133
 #   TELEMETRY_PORT        8888      its own metrics
+#   OWN_LOG_PAGE_PORT     8887      the newest lines of its own log
+#   OWN_LOG_PORT          14340     where it sends those lines to itself, on 127.0.0.1
 #   HOP_<PROVIDER>_PORT   from 14321; one for each destination, on 127.0.0.1
 #   RELAY_<DESTINATION>_PORT   from 14331; of what own/relays/ tells, on 127.0.0.1
 #   JAEGER_OTLP_ENDPOINT  host:port of Jaeger's OTLP receiver (gRPC)  127.0.0.1:14317

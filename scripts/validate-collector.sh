@@ -41,8 +41,19 @@ declare -A needs=(
     [otlp]='BANGUI_OTLP_ENDPOINT=https://otlp.example.com BANGUI_OTLP_HEADERS=a=b$c,d=e'
 )
 
+# A certificate and its key are looked at too, so they must be there.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$root/scripts/test-certificates.sh" "$work"
+tls=(COLLECTOR_TLS_CERT_FILE="$work/server.pem" COLLECTOR_TLS_KEY_FILE="$work/server.key")
+printf '# a comment\n%s\n\n%s\n' 0123456789abcdef 'a-token-of-$HOME-and-'"'"'quotes' >"$work/tokens"
+token=COLLECTOR_TOKEN_FILE="$work/tokens"
+
 for stock in '' --stock; do
     validate "$stock"
+    validate "$stock" "${tls[@]}"
+    validate "$stock" "$token"
+    validate "$stock" "${tls[@]}" COLLECTOR_CLIENT_CA_FILE="$work/ca.pem" "$token"
     validate "$stock" BANGUI_FAIL2BAN_LOG=/var/log/fail2ban.log BANGUI_HOST_METRICS_ENABLED=true \
         BANGUI_TRACES_KEPT_PERCENT=10 BANGUI_LOGS_KEPT_PERCENT=10
     for provider in "${!needs[@]}"; do

@@ -54,10 +54,11 @@ const MAY_NAME: [(&str, &str); 22] = [
 ];
 
 /// Crates that only one module names.
-const CRATES_OF: [(&str, &str); 8] = [
+const CRATES_OF: [(&str, &str); 9] = [
     ("opentelemetry", "telemetry"),
     ("opentelemetry_sdk", "telemetry"),
     ("opentelemetry_otlp", "telemetry"),
+    ("opentelemetry_http", "telemetry"),
     ("tracing_opentelemetry", "telemetry"),
     ("tracing_subscriber", "telemetry"),
     ("sqlx", "store"),

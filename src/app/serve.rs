@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use crate::audit::Audit;
 use crate::auth::Auth;
-use crate::collector::Collector;
+use crate::collector::{Collector, OwnLog};
 use crate::config::Settings;
 use crate::edge::{Services, Site};
 use crate::fail2ban::{Client, Limits};
@@ -144,6 +144,7 @@ async fn assemble(
     let cleanup_interval = Duration::from_secs(settings.session_cleanup_seconds.into());
     let tasks = vec![scheduler::remove_expired_sessions(auth.clone(), cleanup_interval)];
     let collector = Collector::new(settings.collector_metrics_url.clone());
+    let collector_log = OwnLog::new(settings.collector_log_url.clone());
     let site = site(settings, instance_id);
     let services = Services {
         auth,
@@ -152,6 +153,7 @@ async fn assemble(
         log_settings,
         lock,
         collector,
+        collector_log,
         site,
         stop,
     };
@@ -171,7 +173,8 @@ fn announce(settings: &Settings) {
     if !settings.https && !settings.listen.ip().is_loopback() {
         tracing::warn!(name: "config_plain_http", address = %settings.listen);
     }
-    for name in settings.external.unencrypted() {
+    let by_service = settings.export.summary.unencrypted.iter().cloned();
+    for name in by_service.chain(settings.external.unencrypted()) {
         tracing::warn!(name: "config_telemetry_unencrypted", variable = name.as_str());
     }
 }

@@ -63,6 +63,11 @@ impl Handed {
         self.max.saturating_sub(self.rows.len()).min(BATCH_MAX)
     }
 
+    /// How many rows are not marked as told.
+    pub(super) fn count(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The rows that must not be read as new ones.
     pub(super) fn ids(&self) -> Vec<i64> {
         self.rows.keys().copied().collect()

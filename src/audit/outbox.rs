@@ -19,7 +19,7 @@ use super::Audit;
 use super::handed::Handed;
 use crate::store::{Error, UntoldAudit, UntoldQuery};
 use crate::telemetry::receipt::Receipt;
-use crate::telemetry::{level, span};
+use crate::telemetry::{level, metrics, span};
 
 /// How often rows are looked for that nobody woke us for: those of the command line, and those
 /// that the store or the log refused.
@@ -157,6 +157,7 @@ impl<T: Tell> Outbox<T> {
                     self.settle(id, is_delivered).await;
                 }
             }
+            metrics::set_audit_unconfirmed(self.handed.count());
         }
         // What has no receipt by then is told again by the next process.
         let _ = timeout(LAST_CHANCE, self.finish()).await;

@@ -8,9 +8,9 @@ use tokio::sync::Mutex;
 use super::{Destination, ask};
 
 /// Pages and callers share an answer of this age; a collector is asked no more often.
-const KEPT_FOR: Duration = Duration::from_secs(5);
+pub(super) const KEPT_FOR: Duration = Duration::from_secs(5);
 /// A page must not wait for a collector that hangs; who is on this host or network is quicker.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The collector, as it was seen last.
 #[derive(Debug, Clone, Default)]

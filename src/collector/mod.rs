@@ -2,6 +2,7 @@
 //! waits. Read from the metrics that it shows of itself, not from those that it passes on.
 
 mod known;
+mod own_log;
 mod page;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 use crate::fetch;
 pub use known::{Collector, Known, State};
+pub use own_log::{Line, NotShown, OwnLog};
 
 /// It is on this host or network, and answers from memory.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);

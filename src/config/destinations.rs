@@ -85,10 +85,19 @@ impl Export {
     }
 }
 
+impl Export {
+    fn note(&self) -> String {
+        match self.summary.unencrypted.is_empty() {
+            true => String::new(),
+            false => format!(" (not encrypted, by {})", self.summary.unencrypted.join(", ")),
+        }
+    }
+}
+
 /// Writes where telemetry goes.
 pub(super) fn write(f: &mut Formatter<'_>, export: &Export, external: &External) -> Result {
     let from_service = match &export.endpoint {
-        Some(endpoint) => format!("{} to {endpoint}", export.signals()),
+        Some(endpoint) => format!("{} to {endpoint}{}", export.signals(), export.note()),
         None => NOTHING.to_owned(),
     };
     writeln!(f, "# Where telemetry goes")?;

@@ -1,15 +1,18 @@
 //! Which telemetry signals leave the process over OTLP, and how.
 //!
-//! The variables are OpenTelemetry's own; endpoint, headers, timeout and compression are read by
-//! the exporters themselves. What is decided here is *whether* a signal is exported and by which
-//! protocol, because without any endpoint nothing may leave.
+//! The variables are OpenTelemetry's own; endpoint, headers and compression are read by the
+//! exporters themselves. What is decided here is *whether* a signal is exported and by which
+//! protocol, because without any endpoint nothing may leave; `link` tells the rest of its way.
 
 use std::time::Duration;
 
 use super::Environment;
+use super::link::{Link, Links, Place, Summary};
 
 /// Where the exporters send to when external logging is on and no endpoint is named.
 const DEFAULT_ENDPOINT: &str = "http://localhost:4317";
+
+const DEFAULT_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
 /// The transport of OTLP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +71,10 @@ pub struct Export {
     pub metrics: Option<Protocol>,
     /// Log records.
     pub logs: Option<Protocol>,
+    /// The ways of the signals, whether they leave or not.
+    pub links: SignalLinks,
+    /// What there is to tell of all ways together.
+    pub summary: Summary,
     /// The general endpoint, or else the first signal's own, for people to read. Credentials never
     /// stand in it.
     pub endpoint: Option<String>,
@@ -77,6 +84,17 @@ pub struct Export {
     pub sampler: Sampler,
     /// What waits for the collector.
     pub log_buffer: LogBuffer,
+}
+
+/// The way of each signal.
+#[derive(Debug, Clone, Default)]
+pub struct SignalLinks {
+    /// Spans.
+    pub traces: Link,
+    /// Metrics.
+    pub metrics: Link,
+    /// Log records.
+    pub logs: Link,
 }
 
 impl Default for LogBuffer {
@@ -130,26 +148,31 @@ impl Switches {
 impl Export {
     pub(super) fn read(env: &mut Environment, switches: Switches) -> Self {
         let disabled = env.boolean("OTEL_SDK_DISABLED", false);
-        let general = endpoint(env, "OTEL_EXPORTER_OTLP_ENDPOINT");
-        let mut own = None;
-        let mut signal = |name: &str| {
+        let general = Place::read(env, "OTEL_EXPORTER_OTLP_ENDPOINT");
+        let default =
+            || Place { variable: DEFAULT_VARIABLE.into(), endpoint: DEFAULT_ENDPOINT.into() };
+        let general = general.or_else(|| switches.external_logging.then(default));
+        let mut links = Links::read(env);
+        let mut first = general.clone();
+        let mut signal = |name: &str, is_wanted: bool| {
             let protocol = protocol(env, name);
-            let endpoint = endpoint(env, &format!("OTEL_EXPORTER_OTLP_{name}_ENDPOINT"));
-            let wanted = endpoint.is_some() || general.is_some() || switches.external_logging;
-            own = own.take().or(endpoint);
-            (wanted && !disabled).then_some(protocol)
+            let own = Place::read(env, &format!("OTEL_EXPORTER_OTLP_{name}_ENDPOINT"));
+            let place = own.or_else(|| general.clone()).filter(|_| is_wanted && !disabled);
+            first = first.take().or_else(|| place.clone());
+            let link = links.of(env, name, place.as_ref());
+            (place.map(|_| protocol), link)
         };
-        let (traces, metrics, logs) = (signal("TRACES"), signal("METRICS"), signal("LOGS"));
-        let metrics = metrics.filter(|_| switches.metrics);
+        let (traces, of_traces) = signal("TRACES", true);
+        let (metrics, of_metrics) = signal("METRICS", switches.metrics);
+        let (logs, of_logs) = signal("LOGS", true);
         let any = traces.or(metrics).or(logs).is_some();
         Self {
             traces,
             metrics,
             logs,
-            endpoint: general
-                .or(own)
-                .or(switches.external_logging.then(|| DEFAULT_ENDPOINT.into()))
-                .filter(|_| any),
+            links: SignalLinks { traces: of_traces, metrics: of_metrics, logs: of_logs },
+            endpoint: first.map(|place| place.endpoint).filter(|_| any),
+            summary: links.finish(env),
             metric_interval_is_set: env.any(&["OTEL_METRIC_EXPORT_INTERVAL"]),
             sampler: sampler(env),
             log_buffer: LogBuffer::read(env),
@@ -195,17 +218,20 @@ fn protocol(env: &mut Environment, signal: &str) -> Protocol {
     }
 }
 
-fn endpoint(env: &mut Environment, name: &str) -> Option<String> {
-    let uri: http::Uri = env.optional(name)?;
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        env.problem(name, "must not contain credentials; use OTEL_EXPORTER_OTLP_HEADERS");
-        return None;
+impl Place {
+    fn read(env: &mut Environment, name: &str) -> Option<Self> {
+        let uri: http::Uri = env.optional(name)?;
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            env.problem(name, "must not contain credentials; use OTEL_EXPORTER_OTLP_HEADERS");
+            return None;
+        }
+        if matches!(uri.scheme_str(), Some("http" | "https")) {
+            let endpoint = env.text(name)?;
+            return Some(Self { variable: name.to_owned(), endpoint });
+        }
+        env.problem(name, "must start with http:// or https://");
+        None
     }
-    if matches!(uri.scheme_str(), Some("http" | "https")) {
-        return env.text(name);
-    }
-    env.problem(name, "must start with http:// or https://");
-    None
 }
 
 #[cfg(test)]

@@ -302,14 +302,19 @@ pub(super) fn aws_region(text: &str) -> Result<(), String> {
 
 /// The path of a readable file of certificates or a key.
 pub(super) fn pem_file(path: &str) -> Result<(), String> {
-    let mut bytes = Vec::new();
+    pem(path).map(|_| ())
+}
+
+/// The content of such a file.
+pub(super) fn pem(path: &str) -> Result<zeroize::Zeroizing<Vec<u8>>, String> {
+    let mut bytes = zeroize::Zeroizing::new(Vec::new());
     File::open(path)
         .and_then(|file| file.take(PEM_MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(|error| format!("cannot be read: {error}"))?;
-    let bytes = zeroize::Zeroizing::new(bytes);
     must(bytes.len() as u64 <= PEM_MAX_BYTES, "is larger than 1 MiB")?;
     let marker: &[u8] = b"-----BEGIN ";
-    must(bytes.windows(marker.len()).any(|it| it == marker), "is no PEM file")
+    must(bytes.windows(marker.len()).any(|it| it == marker), "is no PEM file")?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

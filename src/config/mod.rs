@@ -10,6 +10,7 @@ mod environment;
 mod export;
 mod external;
 mod forms;
+mod link;
 mod names;
 mod print;
 mod providers;
@@ -24,8 +25,9 @@ use std::str::FromStr;
 
 pub use client::ClientSettings;
 pub use environment::{Environment, Problem};
-pub use export::{Export, LogBuffer, Protocol, Sampler};
+pub use export::{Export, LogBuffer, Protocol, Sampler, SignalLinks};
 pub use external::External;
+pub use link::{Identity, Link, Summary, Tls};
 pub use proxies::TrustedProxies;
 pub use quiet::{ENDPOINTS, QuietEndpoints};
 
@@ -124,6 +126,8 @@ pub struct Settings {
     pub collector_dir: PathBuf,
     /// What the collector tells of itself.
     pub collector_metrics_url: String,
+    /// Where the collector shows the newest lines of its own log.
+    pub collector_log_url: String,
     /// What `GET /metrics` passes through.
     pub metrics_upstream_url: String,
     /// Jaeger's query API, for the trace view.
@@ -138,6 +142,7 @@ const DEFAULT_FAIL2BAN_SOCKET: &str = "/var/run/fail2ban/fail2ban.sock";
 /// Where `make run` has it.
 const DEFAULT_COLLECTOR_DIR: &str = ".run/collector";
 const DEFAULT_COLLECTOR_METRICS: &str = "http://127.0.0.1:8888/metrics";
+const DEFAULT_COLLECTOR_LOG: &str = "http://127.0.0.1:8887/logs";
 const DEFAULT_METRICS_UPSTREAM: &str = "http://127.0.0.1:8889/metrics";
 /// Shorter passwords fall to a patient guesser despite the sign-in limits.
 pub const PASSWORD_MIN_LENGTH: usize = 8;
@@ -193,6 +198,8 @@ impl Settings {
             collector_dir: env.parse("BANGUI_COLLECTOR_DIR", DEFAULT_COLLECTOR_DIR.into()),
             collector_metrics_url: neighbour_url(&mut env, "BANGUI_COLLECTOR_METRICS_URL")
                 .unwrap_or_else(|| DEFAULT_COLLECTOR_METRICS.into()),
+            collector_log_url: neighbour_url(&mut env, "BANGUI_COLLECTOR_LOG_URL")
+                .unwrap_or_else(|| DEFAULT_COLLECTOR_LOG.into()),
             metrics_upstream_url: neighbour_url(&mut env, "BANGUI_METRICS_UPSTREAM_URL")
                 .unwrap_or_else(|| DEFAULT_METRICS_UPSTREAM.into()),
             jaeger_query_url: neighbour_url(&mut env, "BANGUI_JAEGER_QUERY_URL"),

@@ -34,6 +34,7 @@ impl Display for Settings {
             ("BANGUI_LOG_CLIENT_IP", self.log_client_ip.as_str().to_owned()),
             ("BANGUI_QUIET_ENDPOINTS", self.quiet_endpoints.to_string()),
             ("BANGUI_COLLECTOR_METRICS_URL", self.collector_metrics_url.clone()),
+            ("BANGUI_COLLECTOR_LOG_URL", self.collector_log_url.clone()),
             ("BANGUI_METRICS_UPSTREAM_URL", self.metrics_upstream_url.clone()),
             ("BANGUI_JAEGER_QUERY_URL", self.jaeger_query_url.clone().unwrap_or_else(unset)),
             ("BANGUI_JAEGER_UI_URL", self.jaeger_ui_url.clone().unwrap_or_else(unset)),
@@ -48,6 +49,9 @@ impl Display for Settings {
             ("BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE", buffer.buffer_records.to_string()),
         ];
         lines.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))?;
+        let summary = &self.export.summary;
+        writeln!(f, "OTEL_EXPORTER_OTLP_HEADERS={}", masked(summary.has_headers))?;
+        summary.files.iter().try_for_each(|(name, path)| writeln!(f, "{name}={path}"))?;
         self.external.write_variables(f)?;
         destinations::write(f, &self.export, &self.external)
     }

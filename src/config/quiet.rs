@@ -13,7 +13,7 @@ const NONE: &str = "none";
 /// All endpoints that can be named, as they stand in the `endpoint` of log lines and metrics. A
 /// test of the HTTP side holds this list against its table of routes. `other` is not among them:
 /// a path that does not exist is always answered with an error, which is never quiet.
-pub const ENDPOINTS: [&str; 34] = [
+pub const ENDPOINTS: [&str; 35] = [
     "/",
     "/health",
     "/metrics",
@@ -32,6 +32,7 @@ pub const ENDPOINTS: [&str; 34] = [
     "/api/scheduler/lock",
     "/api/settings/log-level",
     "/api/traces/{id}",
+    "/api/telemetry/collector-log",
     "/api/events",
     "/v1/logs",
     "assets",

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod calls;
+pub mod collector_log;
 pub mod failure;
 pub mod listeners;
 pub mod status;
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 pub use failure::{Failure, Kind};
 
 use crate::auth::Auth;
-use crate::collector::Collector;
+use crate::collector::{Collector, OwnLog};
 use crate::config::{ClientIpLogging, Protocol, QuietEndpoints, TrustedProxies};
 use crate::history::History;
 use crate::jails::Jails;
@@ -41,6 +42,8 @@ pub struct Services {
     pub lock: SchedulerLock,
     /// What the collector tells of itself.
     pub collector: Collector,
+    /// What its own log said last.
+    pub collector_log: OwnLog,
     /// How the service was set up, as far as the page shows or needs it.
     pub site: Site,
     /// Ends long answers when the service stops.

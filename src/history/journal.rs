@@ -17,7 +17,7 @@ use super::ledger::{Fact, Held};
 use super::live::LiveEvent;
 use super::{FROM_OPERATOR, History};
 use crate::store::{Error, RecordedBan};
-use crate::telemetry::metrics;
+use crate::telemetry::metrics::{self, BANS_OBSERVED, UNBANS_OBSERVED, report};
 
 /// Batches that may wait for the store. Beyond this the oldest is given up, and said so.
 const WAITING_MAX: usize = 10_000;
@@ -150,16 +150,32 @@ fn log(fact: &Fact, source: &'static str, has_room: bool) -> usize {
         _ if source == FROM_OPERATOR => 0,
         Fact::Corrected(_) => 0,
         Fact::Banned(Held { ban, .. }) => {
-            metrics::BANS_OBSERVED.count(&[Some(source)]);
             if has_room {
-                tracing::info!(name: "ban_observed", jail = %ban.jail, ip = %ban.ip, source);
+                report!(
+                    name: "ban_observed",
+                    level: info,
+                    counts: BANS_OBSERVED[source],
+                    jail = %ban.jail,
+                    ip = %ban.ip,
+                    source,
+                );
+            } else {
+                BANS_OBSERVED.count(&[Some(source)]);
             }
             1
         }
         Fact::Unbanned(jail, ip) => {
-            metrics::UNBANS_OBSERVED.count(&[Some(source)]);
             if has_room {
-                tracing::info!(name: "unban_observed", jail = %jail, ip = %ip, source);
+                report!(
+                    name: "unban_observed",
+                    level: info,
+                    counts: UNBANS_OBSERVED[source],
+                    jail = %jail,
+                    ip = %ip,
+                    source,
+                );
+            } else {
+                UNBANS_OBSERVED.count(&[Some(source)]);
             }
             1
         }

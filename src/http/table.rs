@@ -4,8 +4,8 @@ use http::Method;
 
 use super::router::{Access, Route};
 use super::routes::{
-    auth, bans, browser_logs, dashboard, events, jails, lists, metrics, page, scheduler, settings,
-    traces,
+    auth, bans, browser_logs, collector_log, dashboard, events, jails, lists, metrics, page,
+    scheduler, settings, traces,
 };
 
 macro_rules! route {
@@ -42,6 +42,8 @@ pub(super) static ROUTES: &[Route] = &[
     route!(PUT "/api/settings/log-level" as "/api/settings/log-level", Write,
         settings::set_log_level),
     route!(GET "/api/traces/{trace_id}" as "/api/traces/{id}", Read, traces::trace),
+    route!(GET "/api/telemetry/collector-log" as "/api/telemetry/collector-log", Read,
+        collector_log::list),
     route!(GET "/api/scheduler/lock" as "/api/scheduler/lock", Read, scheduler::lock),
     route!(GET "/api/events" as "/api/events", Read, events::stream),
     route!(POST "/v1/logs" as "/v1/logs", Session, browser_logs::logs),

@@ -12,19 +12,19 @@ use opentelemetry::trace::Status;
 use opentelemetry::{Array, KeyValue, StringValue, Value};
 use opentelemetry_otlp::{
     LogExporter, MetricExporter, Protocol as OtlpProtocol, SpanExporter, WithExportConfig as _,
+    WithHttpConfig as _, WithTonicConfig as _,
 };
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::logs::{LogBatch, LogExporter as LogExporterTrait};
 use opentelemetry_sdk::metrics::Temporality;
 use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as SpanExporterTrait};
 
-use super::{counts, sanitize};
+use super::transport::{Explain, Transport};
+use super::{Error, counts, sanitize};
 use crate::config::Protocol;
-
-/// A failed start of an exporter; the reason never contains header values.
-pub(super) type BuildError = opentelemetry_otlp::ExporterBuildError;
 
 /// The kinds of data that leave.
 #[derive(Debug, Clone, Copy)]
@@ -124,32 +124,46 @@ pub(super) fn note(signal: Signal, result: &OTelSdkResult) {
     }
 }
 
-/// Builds an exporter; endpoint, headers, timeout and compression come from the environment.
+/// Builds an exporter; endpoint, headers and compression come from the environment.
 macro_rules! exporter {
-    ($exporter:ident, $protocol:expr) => {
-        match $protocol {
-            Protocol::Grpc => $exporter::builder().with_tonic().build(),
-            Protocol::HttpProtobuf => {
-                $exporter::builder().with_http().with_protocol(OtlpProtocol::HttpBinary).build()
+    ($exporter:ident, $transport:expr) => {{
+        let transport: &Transport<'_> = $transport;
+        let timeout = transport.link.timeout;
+        match transport.protocol {
+            Protocol::Grpc => {
+                let builder = $exporter::builder().with_tonic().with_timeout(timeout);
+                let builder = builder.with_metadata(transport.grpc_headers());
+                match transport.grpc_tls()? {
+                    Some(tls) => builder.with_tls_config(tls).build(),
+                    None => builder.build(),
+                }
             }
+            Protocol::HttpProtobuf => $exporter::builder()
+                .with_http()
+                .with_timeout(timeout)
+                .with_protocol(OtlpProtocol::HttpBinary)
+                .with_headers(transport.http_headers())
+                .with_http_client(transport.http_client()?)
+                .build(),
         }
-    };
+        .map_err(Error::Exporter)
+    }};
 }
 
 /// Spans leave through here.
 #[derive(Debug)]
-pub(super) struct Spans(SpanExporter);
+pub(super) struct Spans(SpanExporter, Explain);
 
 impl Spans {
-    pub(super) fn build(protocol: Protocol) -> Result<Self, BuildError> {
-        exporter!(SpanExporter, protocol).map(Self)
+    pub(super) fn build(transport: &Transport<'_>) -> Result<Self, Error> {
+        Ok(Self(exporter!(SpanExporter, transport)?, transport.explain()))
     }
 }
 
 impl SpanExporterTrait for Spans {
     async fn export(&self, mut batch: Vec<SpanData>) -> OTelSdkResult {
         batch.iter_mut().for_each(sanitize_span);
-        let result = self.0.export(batch).await;
+        let result = self.1.result(self.0.export(batch).await);
         note(Signal::Traces, &result);
         result
     }
@@ -210,22 +224,41 @@ pub(super) fn sanitize_attribute(attribute: &mut KeyValue) {
 
 /// Log records leave through this; they were sanitized when they were collected, and `delivery`
 /// decides when and how often they are sent.
-pub(super) fn logs(protocol: Protocol) -> Result<LogExporter, BuildError> {
-    exporter!(LogExporter, protocol)
+#[derive(Debug)]
+pub(super) struct Logs(LogExporter, Explain);
+
+impl Logs {
+    pub(super) fn build(transport: &Transport<'_>) -> Result<Self, Error> {
+        Ok(Self(exporter!(LogExporter, transport)?, transport.explain()))
+    }
+}
+
+impl LogExporterTrait for Logs {
+    async fn export(&self, batch: LogBatch<'_>) -> OTelSdkResult {
+        self.1.result(self.0.export(batch).await)
+    }
+
+    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
+        self.0.shutdown_with_timeout(timeout)
+    }
+
+    fn set_resource(&mut self, resource: &Resource) {
+        self.0.set_resource(resource);
+    }
 }
 
 /// Metrics leave through here; their attributes are bounded by views.
-pub(super) struct Metrics(MetricExporter);
+pub(super) struct Metrics(MetricExporter, Explain);
 
 impl Metrics {
-    pub(super) fn build(protocol: Protocol) -> Result<Self, BuildError> {
-        exporter!(MetricExporter, protocol).map(Self)
+    pub(super) fn build(transport: &Transport<'_>) -> Result<Self, Error> {
+        Ok(Self(exporter!(MetricExporter, transport)?, transport.explain()))
     }
 }
 
 impl PushMetricExporter for Metrics {
     async fn export(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
-        let result = self.0.export(metrics).await;
+        let result = self.1.result(self.0.export(metrics).await);
         note(Signal::Metrics, &result);
         result
     }

@@ -12,6 +12,7 @@ mod collect;
 mod counts;
 mod delivery;
 mod export;
+mod http_client;
 mod json;
 pub mod level;
 mod log_crate;
@@ -30,6 +31,7 @@ mod stdout;
 #[cfg(test)]
 mod tests;
 pub mod traceparent;
+mod transport;
 
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
@@ -57,6 +59,7 @@ use otlp_log::OtlpLog;
 use outputs::Outputs;
 use repeats::Repeats;
 use stdout::Stdout;
+use transport::Transport;
 
 /// Target of what export says about itself; it never travels by export.
 pub(crate) const EXPORT_TARGET: &str = "bangui::telemetry::export";
@@ -107,6 +110,9 @@ pub enum Error {
     /// An exporter refused its settings.
     #[error("the OTLP exporter cannot be built: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// The certificates cannot be used.
+    #[error("OTLP over TLS cannot be prepared: {0}")]
+    Tls(String),
     /// The runtime of the exporters could not start.
     #[error("the telemetry runtime cannot start: {0}")]
     Runtime(#[from] std::io::Error),
@@ -135,7 +141,7 @@ impl Telemetry {
     }
 
     /// Starts telemetry and installs it for the whole process. Must not be called from within a
-    /// runtime, because the http exporter blocks while it is built.
+    /// runtime, because it has one of its own.
     pub fn start_as(role: Role, log: Log, export: &Export) -> Result<Self, Error> {
         let runtime = suppressed_runtime()?;
         let (resource, instance_id) = resource::detect(role.service_name);
@@ -269,7 +275,8 @@ fn tracer_provider(export: &Export, resource: Resource) -> Result<SdkTracerProvi
         .with_sampler(sampler::OurSampler::new(export.sampler));
     Ok(match export.traces {
         Some(protocol) => {
-            let exporter = export::Spans::build(protocol)?;
+            let transport = Transport::new(protocol, &export.links.traces);
+            let exporter = export::Spans::build(&transport)?;
             builder.with_span_processor(BatchSpanProcessor::builder(exporter).build()).build()
         }
         // Without export there are still trace ids, because every log line carries one.
@@ -280,7 +287,8 @@ fn tracer_provider(export: &Export, resource: Resource) -> Result<SdkTracerProvi
 fn meter_provider(export: &Export, resource: Resource) -> Result<SdkMeterProvider, Error> {
     let builder = SdkMeterProvider::builder().with_resource(resource).with_view(metrics::view);
     let Some(protocol) = export.metrics else { return Ok(builder.build()) };
-    let reader = PeriodicReader::builder(export::Metrics::build(protocol)?);
+    let transport = Transport::new(protocol, &export.links.metrics);
+    let reader = PeriodicReader::builder(export::Metrics::build(&transport)?);
     let reader = match export.metric_interval_is_set {
         true => reader.build(),
         false => reader.with_interval(METRIC_INTERVAL).build(),
@@ -290,7 +298,8 @@ fn meter_provider(export: &Export, resource: Resource) -> Result<SdkMeterProvide
 
 fn log_delivery(export: &Export, resource: &Resource) -> Result<Option<Delivery>, Error> {
     let Some(protocol) = export.logs else { return Ok(None) };
-    let mut exporter = export::logs(protocol)?;
+    let transport = Transport::new(protocol, &export.links.logs);
+    let mut exporter = export::Logs::build(&transport)?;
     exporter.set_resource(resource);
     let limits = delivery::Limits {
         buffer_records: export.log_buffer.buffer_records,

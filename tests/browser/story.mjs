@@ -70,6 +70,15 @@ step("health says that fail2ban is connected", async () => {
   assert.ok((await number("jails-total")) >= 1);
 });
 
+step("the collector's own log opens below the destinations", async () => {
+  await at("collector-log").locator("summary").click();
+  const told = at("collector-log-line").or(at("collector-log-empty")).first();
+  await told.waitFor({ timeout: ACTION_MS });
+  assert.equal(await at("collector-log-problem").count(), 0);
+  await at("collector-log").locator("summary").click();
+  await told.waitFor({ state: "hidden", timeout: ACTION_MS });
+});
+
 step("a real attack becomes a row within 20 s, without a reload", async () => {
   const before = await number("bans-total");
   await attack(ATTACKER);

@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod collector_log;
 mod delivery;
 mod elasticsearch;
 mod fields;
@@ -18,6 +19,7 @@ mod figures;
 mod inputs;
 mod ledger;
 mod otlp;
+mod otlp_tls;
 mod outages;
 mod papertrail;
 mod reasons;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::inputs::page;
 use super::ledger::{self, Destination, Fault, Figures, MAX_BATCH_RECORDS};
-use crate::support::{Collector, Sink, SinkOptions, heavy};
+use crate::support::{Collector, Sink, SinkOptions, patient};
 
 /// A key that every vendor here is given.
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -20,7 +20,7 @@ fn destination<'a>(name: &'a str, sink: &'a Sink) -> Destination<'a> {
 
 /// All vendors of HTTP, a collector that sends to all of them, and what happens to these.
 fn at_every_vendor(happen: impl FnOnce(&mut Collector, &[Destination<'_>]) -> Vec<Figures>) {
-    let _turn = heavy();
+    let _turn = patient();
     let keyed = SinkOptions::default().key(KEY);
     let [datadog, newrelic, splunk] = [(); 3].map(|()| Sink::start(&keyed));
     let cloudwatch = Sink::start(&SinkOptions::default().aws("AKIDEXAMPLE", KEY));

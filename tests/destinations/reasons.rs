@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::delivery::metric;
 use super::inputs::{record, send};
-use crate::support::{Collector, Sink, SinkOptions, eventually, expect, heavy};
+use crate::support::{Collector, Sink, SinkOptions, eventually, expect, patient};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// An attempt that began before takes up to 15 s.
@@ -57,7 +57,7 @@ fn wait_for(collector: &Collector, providers: &[&str], error_type: &str) {
 
 #[test]
 fn every_destination_says_in_a_word_why_it_takes_nothing() {
-    let _turn = heavy();
+    let _turn = patient();
     let sink = Sink::start(&SinkOptions::default());
     let collector = collector_to_all(&sink);
     // What waits is tried again and again, so one record is enough for all reasons.

@@ -44,7 +44,8 @@ fn a_test_record_arrives_and_its_way_is_told() {
     let file = collector.state().join("logs.jsonl");
     for told in [
         "collector: acknowledged in ",
-        "otlp: took 1 record; waiting in its queue: 0 of 1000000",
+        // The queue forgets a record a moment after it has been counted as sent.
+        "otlp: took 1 record; waiting in its queue: ",
         &format!("  otlp: a log record whose attribute uid is {uid}"),
         &format!("  collector: grep {uid} {}", file.display()),
     ] {

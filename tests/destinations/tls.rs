@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    Certificates, Client, Collector, SOON, Sink, SinkOptions, eventually, expect, heavy, throughout,
+    Certificates, Client, Collector, SOON, Sink, SinkOptions, eventually, expect, patient,
+    throughout,
 };
 
 /// What every destination asks for, as its key, token or secret.
@@ -296,7 +297,7 @@ fn versions(requests: &[Value]) -> Vec<&str> {
 
 #[test]
 fn records_go_over_tls_1_2_and_newer_alone() {
-    let _turn = heavy();
+    let _turn = patient();
     let mut world = World::start(Authority::System, "datadog", "server", |it, _| it.tls_max("1.1"));
     let mut uids = world.send();
     world.assert_nothing_is_told("TLS 1.1", "unsupported versions");
@@ -319,7 +320,7 @@ fn records_go_over_tls_1_2_and_newer_alone() {
 fn nothing_is_told_to_a_receiver_that_is_not_the_right_one() {
     /// What a client tells a server whose certificate it does not take.
     const REFUSED: &str = "remote error: tls: bad certificate";
-    let _turn = heavy();
+    let _turn = patient();
     let mut world = World::start(Authority::File, "newrelic", "other-name", |it, _| it);
     let mut uids = world.send();
     world.assert_nothing_is_told("a certificate of another host", REFUSED);
@@ -342,7 +343,7 @@ fn nothing_is_told_to_a_receiver_that_is_not_the_right_one() {
 
 #[test]
 fn a_receiver_may_ask_for_a_client_certificate() {
-    let _turn = heavy();
+    let _turn = patient();
     let asking =
         |it: SinkOptions, own: &Certificates| it.client_ca(own.certificate("ca").to_str().unwrap());
     let mut world = World::start(Authority::File, "datadog", "server", asking);

@@ -13,7 +13,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     form-action 'self'; frame-ancestors 'none'";
 
 /// Everything that is not open to strangers.
-const CLOSED: [(&str, &str); 14] = [
+const CLOSED: [(&str, &str); 15] = [
     ("GET", "/api/dashboard/status"),
     ("GET", "/api/jails"),
     ("GET", "/api/jails/sshd"),
@@ -25,6 +25,7 @@ const CLOSED: [(&str, &str); 14] = [
     ("GET", "/api/traces/0af7651916cd43dd8448eb211c80319c"),
     ("GET", "/api/events"),
     ("GET", "/api/scheduler/lock"),
+    ("GET", "/api/telemetry/collector-log"),
     ("GET", "/api/settings/log-level"),
     ("PUT", "/api/settings/log-level"),
     ("POST", "/v1/logs"),

@@ -111,7 +111,9 @@ fn config_ends_with_where_telemetry_goes() {
     ]);
     let nowhere = "nothing leaves: no provider is named, and BANGUI_OTLP_ENDPOINT is unset";
     let metrics = "nothing leaves: BANGUI_METRICS_ENABLED is false";
-    assert_eq!(told, ["logs, traces to http://collector:4317", nowhere, metrics]);
+    let public =
+        "logs, traces to http://collector:4317 (not encrypted, by OTEL_EXPORTER_OTLP_ENDPOINT)";
+    assert_eq!(told, [public, nowhere, metrics]);
 }
 
 #[test]

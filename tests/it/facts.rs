@@ -98,6 +98,9 @@ fn facts_are_counted_at_any_level_of_the_log() {
     wait_for(&receiver, "bangui.jail.banned", &[("web-1", 1.0)]);
     wait_for(&receiver, "bangui.jail.bans", &[("sshd", 1.0), ("web-1", 1.0)]);
     wait_for(&receiver, "bangui.bans.total", &[("", 1.0)]);
+    fail2ban.command(&["set", "web-1", "unbanip", "203.0.113.82"]);
+    wait_for(&receiver, "bangui.unbans.observed", &[("list", 1.0)]);
+    wait_for(&receiver, "bangui.jail.banned", &[]);
     assert!(bangui.events("ban_observed").is_empty(), "the log tells critical ones only");
 }
 
@@ -152,6 +155,40 @@ fn listeners_are_told_apart() {
     drop(stream);
     wait_for(&receiver, "bangui.live.connections", &both[..1]);
     drop(pages);
+}
+
+#[test]
+fn exports_are_counted_by_how_they_ended() {
+    let receiver = OtlpReceiver::start();
+    receiver.set_failing(true);
+    let bangui = builder(&receiver).env("BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE", 321).start();
+    bangui.wait_for_event("external_log_batch_failed");
+    bangui.wait_for_event("telemetry_export_failed");
+    receiver.set_failing(false);
+    bangui.stranger().get("/api/audit").expect_problem(401);
+    wait_for(&receiver, "bangui.log.buffer.limit", &[("", 321.0)]);
+    eventually(SOON, "successes of all signals, and failures", || {
+        let exports = newest(&receiver.metrics(), "bangui.telemetry.exports");
+        let has = |words: &str| exports.contains_key(words);
+        let is_whole = has("success traces") && has("success metrics") && has("success logs");
+        // Which of the others failed first is chance; the log has told of one.
+        let has_failed = has("failure logs") && (has("failure traces") || has("failure metrics"));
+        expect(is_whole && has_failed, format!("{exports:?}"))
+    });
+}
+
+#[test]
+fn a_row_of_the_audit_log_is_unconfirmed_until_its_record_arrives() {
+    let (receiver, logs) = (OtlpReceiver::start(), OtlpReceiver::start());
+    logs.set_failing(true);
+    let builder = builder(&receiver).env("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", logs.endpoint());
+    let bangui = builder.start();
+    // The sign-in is such a row.
+    bangui.admin();
+    wait_for(&receiver, "bangui.audit.unconfirmed", &[("", 1.0)]);
+    logs.set_failing(false);
+    wait_for(&receiver, "bangui.audit.unconfirmed", &[]);
+    logs.wait_for_line("the record", |line| line["event"] == "audit_recorded");
 }
 
 #[test]

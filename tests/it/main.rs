@@ -31,6 +31,7 @@ mod grpc_watch;
 mod grpcurl;
 mod instruments;
 mod loops;
+mod otlp_settings;
 mod outbox;
 mod own_process;
 mod process;

@@ -90,6 +90,7 @@ impl Builder {
         let metrics = format!("http://127.0.0.1:{}/metrics", free_port());
         command.env("BANGUI_METRICS_UPSTREAM_URL", &metrics);
         command.env("BANGUI_COLLECTOR_METRICS_URL", metrics);
+        command.env("BANGUI_COLLECTOR_LOG_URL", format!("http://127.0.0.1:{}/logs", free_port()));
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -20,12 +20,14 @@ const BATCH_START: &str = "{\"resourceLogs\":";
 
 /// Its ports, by the variables of the script; each destination has a hop of its own, and
 /// some a relay.
-const PORTS: [&str; 15] = [
+const PORTS: [&str; 17] = [
     "OTLP_GRPC_PORT",
     "HEALTH_PORT",
     "OTLP_HTTP_PORT",
     "EXPOSITION_PORT",
     "TELEMETRY_PORT",
+    "OWN_LOG_PAGE_PORT",
+    "OWN_LOG_PORT",
     "HOP_DATADOG_PORT",
     "HOP_PAPERTRAIL_PORT",
     "HOP_ELASTICSEARCH_PORT",
@@ -97,8 +99,9 @@ impl Collector {
         self.process = Some(process);
     }
 
-    /// Gives it one more setting, which rules from its next start on.
+    /// Changes one of its settings for the next run; an empty value takes it away.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(own, _)| own != name);
         self.settings.push((name.to_owned(), value.to_owned()));
     }
 

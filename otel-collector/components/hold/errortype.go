@@ -4,6 +4,8 @@ import (
 	"errors"
 	"regexp"
 	"strconv"
+
+	"bangui.local/otelcol/components/oneline"
 )
 
 // The label of metrics that tells why a destination refuses, as the semantic conventions name it.
@@ -11,6 +13,9 @@ const errorTypeAttribute = "error.type"
 
 // What an error is when nothing below recognises it.
 const otherError = "_OTHER"
+
+// What an error is known by stands before this.
+const maxErrorBytes = 16 * 1024
 
 // The ways in which exporters write an answer's status: `HTTP Status Code 401`, `StatusCode: 400`,
 // `flush failed (503)`, `the intake answers 403`, `HTTP 403 "Forbidden"`.
@@ -43,7 +48,7 @@ func errorType(err error) string {
 			return strconv.Itoa(code)
 		}
 	}
-	text := cut(err.Error(), maxErrorBytes)
+	text := oneline.Cut(err.Error(), maxErrorBytes)
 	if found := statusPattern.FindStringSubmatch(text); found != nil {
 		return found[1]
 	}

@@ -1,12 +1,15 @@
 //! What statements are measured by, in the terms of the conventions for databases.
 
+use std::cell::RefCell;
+use std::ptr;
 use std::sync::OnceLock;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Histogram, Meter};
+use opentelemetry::metrics::{BoundHistogram, Histogram, Meter};
 
 use super::attributes::Attributes;
 use super::definition::Definition;
+use super::series::{self, Series};
 
 /// Statements times the ways in which they fail.
 const SERIES_MAX: usize = 300;
@@ -22,6 +25,10 @@ pub(super) const DEFINITIONS: &[&Definition] = &[&OPERATION_DURATION];
 
 static OPERATIONS: OnceLock<Histogram<f64>> = OnceLock::new();
 
+thread_local! {
+    static SERIES: Series<BoundHistogram<f64>> = RefCell::default();
+}
+
 pub(super) fn install(meter: &Meter) {
     let _ = OPERATIONS.set(OPERATION_DURATION.build_duration(meter));
 }
@@ -34,10 +41,14 @@ pub fn db_operation(
     error_type: Option<&'static str>,
 ) {
     let Some(operations) = OPERATIONS.get() else { return };
-    let mut attributes = Attributes::default();
-    attributes.push(KeyValue::new("db.system.name", "sqlite"));
-    attributes.push(KeyValue::new("db.operation.name", operation));
-    attributes.push(KeyValue::new("db.collection.name", collection));
-    attributes.extend(error_type.map(|error| KeyValue::new("error.type", error)));
-    operations.record(seconds, &attributes);
+    let bind = || {
+        let mut attributes = Attributes::default();
+        attributes.push(KeyValue::new("db.system.name", "sqlite"));
+        attributes.push(KeyValue::new("db.operation.name", operation));
+        attributes.push(KeyValue::new("db.collection.name", collection));
+        attributes.extend(error_type.map(|error| KeyValue::new("error.type", error)));
+        operations.bind(&attributes)
+    };
+    let key = ([operation, collection, error_type.unwrap_or_default()].map(ptr::from_ref), 0);
+    series::with(&SERIES, key, bind, |own| own.record(seconds));
 }

@@ -19,7 +19,7 @@ use super::attributes::Attributes;
 use super::definition::Definition;
 
 /// Words are few, and so are their combinations.
-const SERIES_MAX: usize = 50;
+pub(super) const SERIES_MAX: usize = 50;
 
 /// A value of an attribute: a word of the source, or nothing where it does not apply.
 pub type Word = Option<&'static str>;

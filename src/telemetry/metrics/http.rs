@@ -1,12 +1,15 @@
 //! What requests are measured by, in the terms of the conventions for HTTP servers.
 
+use std::cell::{OnceCell, RefCell};
+use std::ptr;
 use std::sync::OnceLock;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
+use opentelemetry::metrics::{BoundHistogram, BoundUpDownCounter, Histogram, Meter, UpDownCounter};
 
 use super::attributes::Attributes;
 use super::definition::Definition;
+use super::series::{self, Key, Series};
 
 /// Routes, methods and statuses make some hundreds at most.
 const SERIES_MAX: usize = 1000;
@@ -79,6 +82,10 @@ impl HttpRequest {
         attributes
     }
 
+    fn key(&self, status_code: u16) -> Key {
+        ([self.method, self.route.unwrap_or_default(), self.scheme].map(ptr::from_ref), status_code)
+    }
+
     fn attributes_with(&self, status_code: u16) -> Attributes {
         let mut attributes = self.attributes();
         attributes.push(KeyValue::new("http.response.status_code", i64::from(status_code)));
@@ -88,28 +95,48 @@ impl HttpRequest {
     }
 }
 
+/// The series of requests that were answered alike; each exists from its first record on.
+#[derive(Default)]
+struct Answered {
+    duration: OnceCell<BoundHistogram<f64>>,
+    request_body_size: OnceCell<BoundHistogram<u64>>,
+    response_body_size: OnceCell<BoundHistogram<u64>>,
+}
+
+thread_local! {
+    static ACTIVE: Series<BoundUpDownCounter<i64>> = RefCell::default();
+    static ANSWERED: Series<Answered> = RefCell::default();
+}
+
 /// A request was begun (+1) or is over (−1).
 pub fn http_active_requests(request: &HttpRequest, change: i64) {
-    if let Some(instruments) = INSTRUMENTS.get() {
-        instruments.active_requests.add(change, &request.attributes());
-    }
+    let Some(instruments) = INSTRUMENTS.get() else { return };
+    let bind = || instruments.active_requests.bind(&request.attributes());
+    series::with(&ACTIVE, request.key(0), bind, |active| active.add(change));
 }
 
 /// A request was answered, or given up by its client, which has a status of its own.
 pub fn http_request(request: &HttpRequest, status_code: u16, seconds: f64) {
-    if let Some(instruments) = INSTRUMENTS.get() {
-        instruments.request_duration.record(seconds, &request.attributes_with(status_code));
-    }
+    let Some(instruments) = INSTRUMENTS.get() else { return };
+    let attributes = || request.attributes_with(status_code);
+    series::with(&ANSWERED, request.key(status_code), Answered::default, |own| {
+        let bind = || instruments.request_duration.bind(&attributes());
+        own.duration.get_or_init(bind).record(seconds);
+    });
 }
 
 /// The bodies of a request are over: so much was received, unless it had none, and so much sent.
 pub fn http_bodies(request: &HttpRequest, status_code: u16, received: Option<u64>, sent: u64) {
     let Some(instruments) = INSTRUMENTS.get() else { return };
-    let attributes = request.attributes_with(status_code);
-    if let Some(received) = received {
-        instruments.request_body_size.record(received, &attributes);
-    }
-    instruments.response_body_size.record(sent, &attributes);
+    let attributes = || request.attributes_with(status_code);
+    series::with(&ANSWERED, request.key(status_code), Answered::default, |own| {
+        if let Some(received) = received {
+            let bind = || instruments.request_body_size.bind(&attributes());
+            own.request_body_size.get_or_init(bind).record(received);
+        }
+        let bind = || instruments.response_body_size.bind(&attributes());
+        own.response_body_size.get_or_init(bind).record(sent);
+    });
 }
 
 /// The conventions' word for what failed on our side: the status itself, if we answer it.

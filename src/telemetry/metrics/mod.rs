@@ -22,7 +22,10 @@ mod rpc;
 mod runtime;
 mod scheduled;
 mod scheduler;
+mod series;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, SdkMeterProvider, Stream};
@@ -46,7 +49,8 @@ pub use scheduler::{
     set_scheduler_lock, task,
 };
 pub use state::{
-    Listener, history_waits_since, listener_came, listener_left, set_history_waits_since,
+    Listener, history_waits_since, listener_came, listener_left, set_audit_unconfirmed,
+    set_history_waits_since,
 };
 
 const ALL: [&[&Definition]; 11] = [

@@ -1,12 +1,15 @@
 //! What gRPC calls are measured by, in the terms of the conventions for RPC.
 
+use std::cell::RefCell;
+use std::ptr;
 use std::sync::OnceLock;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Histogram, Meter};
+use opentelemetry::metrics::{BoundHistogram, Histogram, Meter};
 
 use super::attributes::Attributes;
 use super::definition::Definition;
+use super::series::{self, Series};
 
 /// Methods times the statuses that they can end with.
 const SERIES_MAX: usize = 300;
@@ -21,6 +24,10 @@ pub(super) const DEFINITIONS: &[&Definition] = &[&CALL_DURATION];
 
 static CALLS: OnceLock<Histogram<f64>> = OnceLock::new();
 
+thread_local! {
+    static SERIES: Series<BoundHistogram<f64>> = RefCell::default();
+}
+
 pub(super) fn install(meter: &Meter) {
     let _ = CALLS.set(CALL_DURATION.build_duration(meter));
 }
@@ -33,10 +40,14 @@ pub fn rpc_call(
     error_type: Option<&'static str>,
 ) {
     let Some(calls) = CALLS.get() else { return };
-    let mut attributes = Attributes::default();
-    attributes.push(KeyValue::new("rpc.system.name", "grpc"));
-    attributes.push(KeyValue::new("rpc.method", method));
-    attributes.push(KeyValue::new("rpc.response.status_code", status));
-    attributes.extend(error_type.map(|error| KeyValue::new("error.type", error)));
-    calls.record(seconds, &attributes);
+    let bind = || {
+        let mut attributes = Attributes::default();
+        attributes.push(KeyValue::new("rpc.system.name", "grpc"));
+        attributes.push(KeyValue::new("rpc.method", method));
+        attributes.push(KeyValue::new("rpc.response.status_code", status));
+        attributes.extend(error_type.map(|error| KeyValue::new("error.type", error)));
+        calls.bind(&attributes)
+    };
+    let key = ([method, status, error_type.unwrap_or_default()].map(ptr::from_ref), 0);
+    series::with(&SERIES, key, bind, |own| own.record(seconds));
 }

@@ -1,4 +1,5 @@
-//! How the service stands at the moment: who listens, and how far the history is behind.
+//! How the service stands at the moment: who listens, and how far the history and the telling of
+//! the audit log are behind.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,8 +21,14 @@ const HISTORY_LAG: Definition = Definition::gauge(
     "s",
     "Age of the oldest fact that is not in the history yet; 0 when all are.",
 );
+const AUDIT_UNCONFIRMED: Definition = Definition::gauge(
+    "bangui.audit.unconfirmed",
+    "{row}",
+    "Rows of the audit log whose record is not known to have arrived; a thousand at most, since \
+     further ones wait in the store.",
+);
 
-pub(super) const DEFINITIONS: &[&Definition] = &[&CONNECTIONS, &HISTORY_LAG];
+pub(super) const DEFINITIONS: &[&Definition] = &[&CONNECTIONS, &HISTORY_LAG, &AUDIT_UNCONFIRMED];
 
 /// Who listens to live events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +51,7 @@ impl Listener {
 }
 
 static LISTENING: [AtomicU64; Listener::ALL.len()] = [const { AtomicU64::new(0) }; 2];
+static UNCONFIRMED: AtomicU64 = AtomicU64::new(0);
 /// What ages are counted from, since an instant is no number.
 static BASE: LazyLock<Instant> = LazyLock::new(Instant::now);
 /// When the oldest fact that waits was found, in nanoseconds since the base; zero when none waits.
@@ -57,6 +65,9 @@ pub(super) fn install(meter: &Meter) {
             let own = [KeyValue::new("bangui.live.listener", listener.as_str())];
             observer.observe(count, &own);
         }
+    });
+    AUDIT_UNCONFIRMED.observe(meter, |observer| {
+        observer.observe(UNCONFIRMED.load(Ordering::Relaxed), &[]);
     });
     HISTORY_LAG.observe_seconds(meter, |observer| {
         let lag = match OLDEST.load(Ordering::Relaxed) {
@@ -75,6 +86,11 @@ pub fn listener_came(listener: Listener) {
 /// Somebody listens no longer.
 pub fn listener_left(listener: Listener) {
     LISTENING[listener as usize].fetch_sub(1, Ordering::Relaxed);
+}
+
+/// So many rows of the audit log were handed to the log and are not known to have arrived.
+pub fn set_audit_unconfirmed(rows: usize) {
+    UNCONFIRMED.store(rows as u64, Ordering::Relaxed);
 }
 
 /// A fact was found; those that were found before are older.

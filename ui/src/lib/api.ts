@@ -1,8 +1,8 @@
 // The only place that calls `fetch`, but for errors.ts: typed results that never throw, and the
 // correlation id of every answer, so that any message on the page can lead to its trace.
 import { toProblem, unreachable } from "./problem";
-import type { AuditItem, Ban, HistoryItem, Jail, LogLevel, LogLevelName } from "./types";
-import type { Page, Problem, Session, Status, Trace } from "./types";
+import type { AuditItem, Ban, CollectorLogItem, HistoryItem, Jail, LogLevel } from "./types";
+import type { LogLevelName, Page, Problem, Session, Status, Trace } from "./types";
 
 /** Longer than the service's own limits, so that its answer is seen rather than ours. */
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -94,6 +94,8 @@ export const api = {
 
   history: (limit: number) => call<Page<HistoryItem>>("GET", `/api/history${query({ limit })}`),
   audit: (limit: number) => call<Page<AuditItem>>("GET", `/api/audit${query({ limit })}`),
+  collectorLog: (limit: number) =>
+    call<Page<CollectorLogItem>>("GET", `/api/telemetry/collector-log${query({ limit })}`),
   logLevel: () => call<LogLevel>("GET", "/api/settings/log-level"),
   setLogLevel: (level: LogLevelName, seconds: number | null) =>
     call<LogLevel>(

@@ -69,6 +69,19 @@ export interface Destination {
   error_type?: string | null;
 }
 
+/** A line of the collector's own log, or several that follow each other and say the same. */
+export interface CollectorLogItem {
+  seq: number;
+  at: string;
+  first_at: string;
+  level: "debug" | "info" | "warning" | "error" | "critical";
+  /** Empty for the collector as a whole. */
+  component: string;
+  message: string;
+  error: string;
+  count: number;
+}
+
 export type LogLevelName = "trace" | "debug" | "info" | "warning" | "error" | "critical";
 
 export interface LogLevel {
