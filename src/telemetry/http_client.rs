@@ -58,9 +58,8 @@ impl Sender {
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
         let connector = connector.enable_http1().wrap_connector(plain);
         // One signal has one batch under way.
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(1)
-            .build(connector);
+        let client =
+            Client::builder(TokioExecutor::new()).pool_max_idle_per_host(1).build(connector);
         Self { client, runtime: Handle::current(), timeout, cause }
     }
 }

@@ -112,7 +112,7 @@ fn operators() -> Vec<Panel> {
             "Rejected tokens and changes on record",
             "short",
             "In each 10 minutes: requests with a session or token that is not valid, and rows \
-             of the audit log.",
+             of the audit log; rows that stay on the way are a log that does not arrive.",
         )
         .ask(
             "sum by (bangui_auth_kind) (increase(bangui_auth_callers_rejected_total[10m]))",
@@ -121,6 +121,7 @@ fn operators() -> Vec<Panel> {
         .ask(
             "sum by (bangui_result) (increase(bangui_audit_rows_total[10m]))",
             "audit: {{bangui_result}}",
-        ),
+        )
+        .ask("sum(bangui_audit_unconfirmed)", "audit: on the way to the log"),
     ]
 }
