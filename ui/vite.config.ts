@@ -1,5 +1,6 @@
-// Builds the page for a strict content security policy: one script file, one style file,
-// nothing inline, every asset under a hashed name that may be cached for ever.
+// Builds the page for a strict content security policy: one script file and one that is loaded
+// after the first paint, one style file, nothing inline, every asset under a hashed name that may
+// be cached for ever.
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
@@ -18,6 +19,6 @@ export default defineConfig({
     cssCodeSplit: false,
     sourcemap: false,
   },
-  server: { proxy: { "/api": SERVICE_URL, "/health": SERVICE_URL } },
+  server: { proxy: { "/api": SERVICE_URL, "/health": SERVICE_URL, "/v1": SERVICE_URL } },
   test: { environment: "node", include: ["src/**/*.test.ts"] },
 });

@@ -5,15 +5,15 @@ use std::fmt;
 use super::Environment;
 
 const NAME: &str = "BANGUI_QUIET_ENDPOINTS";
-/// Asked every few seconds by probes and scrapers, or many at once by every page that is opened.
-const DEFAULT: &str = "/health,/metrics,assets,/grpc.health.v1.Health/Check";
+/// Asked every few seconds by probes and scrapers, or many times by every page that is open.
+const DEFAULT: &str = "/health,/metrics,assets,/v1/metrics,/v1/traces,/grpc.health.v1.Health/Check";
 /// The word for no quiet endpoint at all, because an empty value means unset.
 const NONE: &str = "none";
 
 /// All endpoints that can be named, as they stand in the `endpoint` of log lines and metrics. A
 /// test of the HTTP side holds this list against its table of routes. `other` is not among them:
 /// a path that does not exist is always answered with an error, which is never quiet.
-pub const ENDPOINTS: [&str; 35] = [
+pub const ENDPOINTS: [&str; 37] = [
     "/",
     "/health",
     "/metrics",
@@ -35,6 +35,8 @@ pub const ENDPOINTS: [&str; 35] = [
     "/api/telemetry/collector-log",
     "/api/events",
     "/v1/logs",
+    "/v1/metrics",
+    "/v1/traces",
     "assets",
     "/bangui.v1.StatusService/GetStatus",
     "/bangui.v1.JailService/ListJails",

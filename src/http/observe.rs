@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use http::{HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
 use http_body_util::BodyExt as _;
 use tower::{Layer, Service};
 use tracing::field::Empty;
@@ -146,10 +146,11 @@ impl<S> Observe<S> {
         let token = bearer_token(headers).or(cookie.flatten());
         let is_known = site.trusted_proxies.contains(peer)
             || token.is_some_and(|token| self.services.auth.is_known(token));
+        let is_quiet = found.is_quiet(&site.quiet_endpoints);
         match Remote::from_header(single(headers.get_all("traceparent")), is_known) {
-            Remote::Absent | Remote::Linked(_) if found.is_quiet(&site.quiet_endpoints) => {
-                span::unsampled_root(span)
-            }
+            Remote::Absent | Remote::Linked(_) if is_quiet => span::unsampled_root(span),
+            // A page sends a context with all its calls, so it does not ask for this one's trace.
+            Remote::Continued(_) if is_quiet && is_of_page(headers) => span::unsampled_root(span),
             remote => {
                 remote.place(&span);
                 span
@@ -191,6 +192,11 @@ impl<S> Observe<S> {
             error.type = Empty,
         )
     }
+}
+
+/// Whether a browser says that the request comes from a page of this service.
+fn is_of_page(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin")
 }
 
 /// The value of a header that must not be repeated.

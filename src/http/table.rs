@@ -4,8 +4,8 @@ use http::Method;
 
 use super::router::{Access, Route};
 use super::routes::{
-    auth, bans, browser_logs, collector_log, dashboard, events, jails, lists, metrics, page,
-    scheduler, settings, traces,
+    auth, bans, browser, collector_log, dashboard, events, jails, lists, metrics, page, scheduler,
+    settings, traces,
 };
 
 macro_rules! route {
@@ -46,7 +46,9 @@ pub(super) static ROUTES: &[Route] = &[
         collector_log::list),
     route!(GET "/api/scheduler/lock" as "/api/scheduler/lock", Read, scheduler::lock),
     route!(GET "/api/events" as "/api/events", Read, events::stream),
-    route!(POST "/v1/logs" as "/v1/logs", Session, browser_logs::logs),
+    route!(POST "/v1/logs" as "/v1/logs", Session, browser::logs),
+    route!(POST "/v1/metrics" as "/v1/metrics", Session, browser::metrics),
+    route!(POST "/v1/traces" as "/v1/traces", Session, browser::traces),
 ];
 
 /// The page's files, which are found by name and not by pattern.

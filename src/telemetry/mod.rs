@@ -19,6 +19,7 @@ mod log_crate;
 pub mod metrics;
 mod otlp_log;
 mod outputs;
+pub mod page;
 mod panics;
 pub mod receipt;
 mod record;
@@ -147,6 +148,7 @@ impl Telemetry {
         let (resource, instance_id) = resource::detect(role.service_name);
         let (traces, metrics, delivery) = {
             let _context = runtime.enter();
+            page::install(export, &resource)?;
             (
                 tracer_provider(export, resource.clone())?,
                 meter_provider(export, resource.clone())?,
@@ -202,6 +204,7 @@ impl Telemetry {
         std::thread::scope(|scope| {
             // A failure was already told when its export failed.
             scope.spawn(|| self.traces.shutdown_with_timeout(self.flush_timeout));
+            scope.spawn(|| page::shutdown(self.flush_timeout));
             scope.spawn(|| self.metrics.shutdown_with_timeout(self.flush_timeout));
             if let Some(delivery) = &self.delivery {
                 delivery.stop(self.flush_timeout);

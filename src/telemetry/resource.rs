@@ -3,7 +3,7 @@
 //! A resource passes no processor, so it is sanitized here, and it never holds the command line:
 //! arguments can be secrets.
 
-use opentelemetry::KeyValue;
+use opentelemetry::{Key, KeyValue};
 use opentelemetry_sdk::Resource;
 
 use super::export::sanitize_attribute;
@@ -37,6 +37,17 @@ pub(super) fn detect(service_name: &'static str) -> (Resource, String) {
         .map(|attribute| attribute.value.as_str().into_owned())
         .unwrap_or_default();
     (Resource::builder_empty().with_attributes(attributes).build(), instance_id)
+}
+
+/// Who speaks when a page does: it is served by this process, but does not run in it.
+pub(super) fn of_page(service: &Resource) -> Resource {
+    let is_shared = |key: &str| ![SERVICE_NAME, "process.pid", "host.name"].contains(&key);
+    let own = service.iter().filter(|(key, _)| is_shared(key.as_str()));
+    let mut attributes: Vec<_> =
+        own.map(|(key, it)| KeyValue::new(key.clone(), it.clone())).collect();
+    let name = service.get(&Key::from_static_str(SERVICE_NAME)).map(|name| format!("{name}-page"));
+    attributes.extend(name.map(|name| KeyValue::new(SERVICE_NAME, name)));
+    Resource::builder_empty().with_attributes(attributes).build()
 }
 
 /// A random UUID (version 4, RFC 9562).

@@ -37,7 +37,7 @@ pub fn response(context: &SpanContext) -> String {
 }
 
 /// Exactly `N` bytes of lower-case hexadecimal digits.
-fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+pub(super) fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digits = text.as_bytes();
     if digits.len() != 2 * N {
         return None;

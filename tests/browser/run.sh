@@ -106,6 +106,7 @@ start_run() {
   wait_for_line '^run: fail2ban is ready' '^run: left out: fail2ban'
   wait_for_line '^run: the collector is ready' '^run: left out: the collector'
   wait_for_line '^run: Jaeger is ready' '^run: left out: Jaeger'
+  wait_for_line '^run: Prometheus is ready' '^run: left out: Prometheus'
   say "everything is ready after $SECONDS s"
 }
 

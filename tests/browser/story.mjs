@@ -2,17 +2,19 @@
 // come, ban, unban, and open the trace of that click.
 //
 // Environment: BASE_URL, ADMIN_PASSWORD, AUTH_LOG (what the demo jail reads), ATTACK
-// (scripts/attack.sh), SCREENSHOT (where the picture of the overview goes), and optionally
-// CHROMIUM (default: what scripts/chromium.sh prints).
+// (scripts/attack.sh), RUN_PROMETHEUS_PORT, SCREENSHOT (where the picture of the overview goes),
+// and optionally CHROMIUM (default: what scripts/chromium.sh prints).
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { attack, openBrowser, required, step, until } from "./support.mjs";
+import { attack, openBrowser, prometheus, required, step, until } from "./support.mjs";
 
 /** The service's promise: a ban is on the page this soon after the attack. */
 const BAN_VISIBLE_MS = 20_000;
 const ACTION_MS = 10_000;
 /** Exporter, collector and Jaeger batch for some seconds each; the page itself waits for 20 s. */
 const TRACE_MS = 30_000;
+/** Page, exporter, collector and scrape: each takes some seconds at most. */
+const METRICS_MS = 40_000;
 const MARK_FADES_MS = 5000;
 const TRACE_ID = /^[0-9a-f]{32}$/;
 
@@ -166,6 +168,74 @@ step("that click is a trace with the fail2ban command and the SQL in it", async 
   await at("trace-span").first().locator("dl").waitFor({ timeout: ACTION_MS });
   await page.keyboard.press("Escape");
   await at("trace-dialog").waitFor({ state: "hidden", timeout: ACTION_MS });
+});
+
+step("the click itself is the root of that trace, above the page's call and the request", async () => {
+  let spans = [];
+  const chain = () => {
+    const below = (parent, name) =>
+      spans.find((span) => span.parent_span_id === parent?.span_id && name.test(span.name));
+    const click = spans.find((span) => span.parent_span_id === null);
+    const call = below(click, /^DELETE \/api\/bans\/\{id\}\/\{id\}$/);
+    const request = below(call, /^DELETE \/api\/bans\/\{id\}\/\{id\}$/);
+    return [click, call, request, below(request, /unbanip/), below(request, /^(INSERT|UPDATE)\b/i)];
+  };
+  await until(
+    async () => {
+      const answer = await page.request.get(`${baseUrl}/api/traces/${unbanTraceId}`);
+      spans = answer.ok() ? (await answer.json()).spans : [];
+      return chain().every((span) => span !== undefined);
+    },
+    { timeoutMs: TRACE_MS, what: "click → call → request → fail2ban, SQL", state: () => spans },
+  );
+  const [click, call, request] = chain();
+  assert.equal(click.name, "page unban_confirm");
+  assert.deepEqual([click, call, request].map((span) => span.service), [
+    "bangui-page",
+    "bangui-page",
+    "bangui",
+  ]);
+  assert.equal(click.attributes["user.id"], "admin");
+  // The clocks are the same here, and a page's has milliseconds.
+  assert.ok(click.start_unix_us <= request.start_unix_us);
+  assert.ok(click.duration_us + 2000 >= request.duration_us);
+});
+
+step("a page that was used and left has told its Web Vitals", async () => {
+  const other = await page.context().newPage();
+  const told = (vital) =>
+    other.waitForRequest((request) => (request.postData() ?? "").includes(`"${vital}"`), {
+      timeout: ACTION_MS,
+    });
+  const paint = told("FCP");
+  await other.goto(baseUrl);
+  await paint;
+  const input = told("FID");
+  await other.getByTestId("ban-ip").click();
+  await input;
+  // What happens to every page in the end: it is hidden, and then it is gone.
+  await other.goto("about:blank");
+  await other.close();
+  const durations = ["FCP", "FID", "INP", "LCP", "TTFB"].map(
+    (name) => `bangui_web_vitals_duration_seconds_count{web_vital="${name}"}`,
+  );
+  const unban = 'method="DELETE",endpoint="/api/bans/{id}/{id}",status_class="2xx"';
+  const expected = [
+    ...durations,
+    "bangui_web_vitals_cls_count",
+    `bangui_frontend_api_duration_seconds_count{${unban}}`,
+  ];
+  const missing = async () => {
+    const counts = await Promise.all(expected.map((query) => prometheus(query)));
+    return expected.filter((_, index) => !(counts[index] >= 1));
+  };
+  await until(async () => (await missing()).length === 0, {
+    timeoutMs: METRICS_MS,
+    what: "the page's metrics in Prometheus",
+    state: missing,
+  });
+  const exposition = await (await page.request.get(`${baseUrl}/metrics`)).text();
+  assert.match(exposition, /^bangui_web_vitals_duration_seconds_bucket\{.*web_vital="LCP".*\} \d/m);
 });
 
 step("the same trace opens by its typed id", async () => {

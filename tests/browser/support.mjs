@@ -110,6 +110,15 @@ export async function until(isTrue, { timeoutMs, what, state }) {
   }
 }
 
+/** The sum of what a query finds in Prometheus; nothing when it finds nothing. */
+export async function prometheus(query) {
+  const base = `http://127.0.0.1:${required("RUN_PROMETHEUS_PORT")}/api/v1/query`;
+  const answer = await fetch(`${base}?${new URLSearchParams({ query: `sum(${query})` })}`);
+  const { data } = await answer.json();
+  const [sum] = data.result;
+  return sum === undefined ? undefined : Number(sum.value[1]);
+}
+
 export async function attack(ip) {
   const run = promisify(execFile);
   await run(required("ATTACK"), [required("AUTH_LOG"), ip], { timeout: ATTACK_MS });

@@ -26,6 +26,7 @@ const MADE_BY_THE_COLLECTOR: [(&str, bool); 3] = [
 fn heading(file: &str) -> String {
     match file {
         "metrics.yaml" => "Requests, fail2ban, database, log, tasks".into(),
+        "metrics_browser.yaml" => "What the page measures".into(),
         "metrics_business.yaml" => "What the product does".into(),
         "metrics_process.yaml" => "The process and its runtime".into(),
         other => {

@@ -13,7 +13,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     form-action 'self'; frame-ancestors 'none'";
 
 /// Everything that is not open to strangers.
-const CLOSED: [(&str, &str); 15] = [
+const CLOSED: [(&str, &str); 17] = [
     ("GET", "/api/dashboard/status"),
     ("GET", "/api/jails"),
     ("GET", "/api/jails/sshd"),
@@ -29,6 +29,8 @@ const CLOSED: [(&str, &str); 15] = [
     ("GET", "/api/settings/log-level"),
     ("PUT", "/api/settings/log-level"),
     ("POST", "/v1/logs"),
+    ("POST", "/v1/metrics"),
+    ("POST", "/v1/traces"),
 ];
 
 fn method(name: &str) -> Method {

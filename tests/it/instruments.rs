@@ -79,6 +79,26 @@ fn sign_in(bangui: &Bangui, username: &str, password: &str) -> u16 {
     bangui.stranger().post("/api/auth/login", &body).status
 }
 
+/// What a page measures.
+fn page_measurements() -> serde_json::Value {
+    let text = |key, value| json!({ "key": key, "value": { "stringValue": value } });
+    let metric = |name, unit, attributes: serde_json::Value| {
+        let point = json!({ "asDouble": 0.1, "attributes": attributes });
+        json!({ "name": name, "unit": unit, "gauge": { "dataPoints": [point] } })
+    };
+    let vital = |name, unit| {
+        metric("browser.web_vital", unit, json!([text("browser.web_vital.name", name)]))
+    };
+    let call = json!([
+        text("http.request.method", "DELETE"),
+        text("url.template", "/api/bans/{id}/{id}"),
+        text("error.type", "203.0.113.9 cannot be reached"),
+    ]);
+    let call = metric("bangui.frontend.api.duration", "s", call);
+    let metrics = [vital("LCP", "ms"), vital("CLS", "1"), call];
+    json!({ "resourceMetrics": [{ "scopeMetrics": [{ "metrics": metrics }] }] })
+}
+
 fn start(fail2ban: &Fail2ban, export: impl Fn(Builder) -> Builder) -> Bangui {
     let builder = Bangui::builder()
         .fail2ban(fail2ban)
@@ -103,6 +123,7 @@ fn use_it(bangui: &Bangui, fail2ban: &Fail2ban, admin: &Client, rpc: &Rpc) {
     fail2ban.command(&["set", "web-1", "unbanip", "203.0.113.73"]);
     bangui.wait_for("unban_observed", |line| line["ip"] == "203.0.113.73");
     rpc.wait(rpc.jails().list_jails(rpc.request(ListJailsRequest::default()))).unwrap();
+    admin.post("/v1/metrics", &page_measurements()).expect(200);
 }
 
 /// What they get when fail2ban is away, and then the database.

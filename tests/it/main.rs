@@ -13,6 +13,7 @@ mod support;
 
 mod api;
 mod browser_logs;
+mod browser_telemetry;
 mod canary;
 mod cli;
 mod cli_trace;

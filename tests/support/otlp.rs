@@ -197,6 +197,11 @@ impl OtlpReceiver {
         self.payloads.lock().unwrap().clone()
     }
 
+    /// The messages of one signal as they came, resources and scopes included.
+    pub(crate) fn exports<T: Message + Default>(&self, signal: &str) -> Vec<T> {
+        self.decoded(signal)
+    }
+
     /// The messages of one signal.
     fn decoded<T: Message + Default>(&self, signal: &str) -> Vec<T> {
         self.received(signal).into_iter().map(|(_, message)| message).collect()

@@ -2,7 +2,7 @@
 
 pub(super) mod auth;
 pub(super) mod bans;
-pub(super) mod browser_logs;
+pub(super) mod browser;
 pub(super) mod collector_log;
 pub(super) mod dashboard;
 pub(super) mod events;

@@ -93,6 +93,15 @@ impl Definition {
         Self::new(name, "s", brief, Kind::Histogram(DURATION_BOUNDS_SECONDS))
     }
 
+    pub(super) const fn histogram(
+        name: &'static str,
+        unit: &'static str,
+        brief: &'static str,
+        bounds: &'static [f64],
+    ) -> Self {
+        Self::new(name, unit, brief, Kind::Histogram(bounds))
+    }
+
     pub(super) const fn size(name: &'static str, brief: &'static str) -> Self {
         Self::new(name, "By", brief, Kind::Histogram(SIZE_BOUNDS_BYTES))
     }
@@ -137,6 +146,10 @@ impl Definition {
     }
 
     pub(super) fn build_duration(&self, meter: &Meter) -> Histogram<f64> {
+        self.build_histogram(meter)
+    }
+
+    pub(super) fn build_histogram(&self, meter: &Meter) -> Histogram<f64> {
         let builder = meter.f64_histogram(self.name);
         builder.with_unit(self.unit).with_description(self.brief).build()
     }

@@ -8,6 +8,7 @@
 //! functions that fill them.
 
 mod attributes;
+mod browser;
 mod business;
 mod database;
 mod definition;
@@ -30,6 +31,7 @@ mod tests;
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, SdkMeterProvider, Stream};
 
+pub use browser::{BrowserAnswer, WebVital, browser_call, web_vital};
 pub use business::{
     AUDIT_ROWS, BANS_EXECUTED, BANS_OBSERVED, CALLERS_REJECTED, SIGN_INS, UNBANS_EXECUTED,
     UNBANS_OBSERVED,
@@ -53,7 +55,7 @@ pub use state::{
     set_history_waits_since,
 };
 
-const ALL: [&[&Definition]; 11] = [
+const ALL: [&[&Definition]; 12] = [
     http::DEFINITIONS,
     rpc::DEFINITIONS,
     fail2ban::DEFINITIONS,
@@ -65,6 +67,7 @@ const ALL: [&[&Definition]; 11] = [
     export::DEFINITIONS,
     process::DEFINITIONS,
     runtime::DEFINITIONS,
+    browser::DEFINITIONS,
 ];
 
 /// Every instrument of the process.
@@ -87,6 +90,7 @@ pub(super) fn install(provider: &SdkMeterProvider) {
     export::install(&meter);
     process::install(&meter);
     runtime::install(&meter);
+    browser::install(&meter);
 }
 
 /// Gives every instrument its attributes, its limit and its bounds; one without a definition tells

@@ -1,5 +1,6 @@
-// The only place that calls `fetch`, but for errors.ts: typed results that never throw, and the
-// correlation id of every answer, so that any message on the page can lead to its trace.
+// The only place that calls `fetch`, but for what tells the service of the page itself: typed
+// results that never throw, and the correlation id of every answer, so that any message on the
+// page can lead to its trace.
 import { toProblem, unreachable } from "./problem";
 import type { AuditItem, Ban, CollectorLogItem, HistoryItem, Jail, LogLevel } from "./types";
 import type { LogLevelName, Page, Problem, Session, Status, Trace } from "./types";
@@ -18,7 +19,29 @@ export function whenSignedOut(callback: () => void): void {
   onSignedOut = callback;
 }
 
-async function call<T>(method: string, path: string, body?: unknown): Promise<Result<T>> {
+/** How a call ended: with a status, or why there is none. */
+export type CallEnd = number | "timeout" | "network";
+
+export interface ObservedCall {
+  /** Goes with the request, so that the service continues the trace. */
+  traceparent: string;
+  ended: (end: CallEnd) => void;
+}
+
+let observer: ((method: string, endpoint: string) => ObservedCall) | null = null;
+
+/** Has each call told before it is sent, by its route's template, and when it is over. */
+export function observeCalls(callback: (method: string, endpoint: string) => ObservedCall): void {
+  observer = callback;
+}
+
+async function call<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  endpoint: string = path.split("?")[0] ?? path,
+): Promise<Result<T>> {
+  const observed = observer?.(method, endpoint);
   const init: RequestInit = {
     method,
     credentials: "same-origin",
@@ -30,11 +53,17 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<Re
     init.headers = { ...init.headers, "content-type": "application/json" };
     init.body = JSON.stringify(body);
   }
+  if (observed !== undefined) {
+    init.headers = { ...init.headers, traceparent: observed.traceparent };
+  }
   try {
     const response = await fetch(path, init);
-    return await read<T>(response, path);
+    const result = await read<T>(response, path);
+    observed?.ended(response.status);
+    return result;
   } catch (error) {
     const timedOut = error instanceof DOMException && error.name === "TimeoutError";
+    observed?.ended(timedOut ? "timeout" : "network");
     const problem = unreachable(timedOut);
     return { ok: false, status: problem.status, problem, correlationId: null };
   }
@@ -90,7 +119,12 @@ export const api = {
   ban: (jail: string, ip: string, reason: string) =>
     call<Ban>("POST", "/api/bans", reason === "" ? { jail, ip } : { jail, ip, reason }),
   unban: (jail: string, ip: string) =>
-    call<void>("DELETE", `/api/bans/${segment(jail)}/${segment(ip)}`),
+    call<void>(
+      "DELETE",
+      `/api/bans/${segment(jail)}/${segment(ip)}`,
+      undefined,
+      "/api/bans/{id}/{id}",
+    ),
 
   history: (limit: number) => call<Page<HistoryItem>>("GET", `/api/history${query({ limit })}`),
   audit: (limit: number) => call<Page<AuditItem>>("GET", `/api/audit${query({ limit })}`),
@@ -103,5 +137,6 @@ export const api = {
       "/api/settings/log-level",
       seconds === null ? { level } : { level, for_seconds: seconds },
     ),
-  trace: (id: string) => call<Trace>("GET", `/api/traces/${segment(id)}`),
+  trace: (id: string) =>
+    call<Trace>("GET", `/api/traces/${segment(id)}`, undefined, "/api/traces/{id}"),
 };

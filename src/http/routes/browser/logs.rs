@@ -4,24 +4,21 @@
 //! its attributes only those that are named here. What remains becomes an ordinary event, so it
 //! passes the same sanitizer and has the same limits as every other one.
 
-use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use http::Response;
+use serde::Deserialize;
 
-use http::{Response, StatusCode};
-use serde::{Deserialize, Serialize};
-
-use super::super::body::{self, Body};
-use super::super::call::Call;
-use super::super::problem::Problem;
-use super::super::rate::RateLimit;
+use super::super::super::body::Body;
+use super::super::super::call::Call;
+use super::super::super::problem::Problem;
+use super::{AnyValue, Attribute, NAME_MAX_BYTES, PartialSuccess, Rate};
+use super::{admit, is_name, rate, rejected, reply};
 use crate::telemetry::sanitize::sanitize_url_path;
 
 /// Records taken of one request; a page sends a few.
 const RECORDS_MAX: usize = 100;
-/// Requests of one session; a page that fails all the time says so once a second.
-static RATE: LazyLock<RateLimit> = LazyLock::new(|| RateLimit::new(60, Duration::from_secs(60)));
-/// Longer names are no names.
-const NAME_MAX_BYTES: usize = 100;
+static RATE: Rate = rate();
+/// Why some records were not taken.
+const TOO_MANY_OR_EMPTY: &str = "a request holds at most 100 records, each with some text";
 /// What a record is called that has no name.
 const UNNAMED: &str = "log";
 
@@ -62,36 +59,6 @@ struct Record {
     attributes: Vec<Attribute>,
 }
 
-#[derive(Deserialize)]
-struct Attribute {
-    key: String,
-    value: Option<AnyValue>,
-}
-
-/// Only texts are read; a value of another type is there, but empty.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AnyValue {
-    string_value: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Reply {
-    partial_success: PartialSuccess,
-}
-
-/// Empty when everything was taken.
-#[derive(Serialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct PartialSuccess {
-    /// A text, because that is how OTLP/JSON writes 64-bit integers.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rejected_log_records: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_message: Option<&'static str>,
-}
-
 /// What is kept of a record.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Report {
@@ -105,23 +72,18 @@ struct Report {
 
 /// `POST /v1/logs`
 pub(in crate::http) async fn logs(call: Call) -> Result<Response<Body>, Problem> {
-    let session = call.caller.as_ref().and_then(|caller| caller.session.as_ref());
-    let session = session.ok_or_else(Problem::unauthorized)?;
-    RATE.take(session, Instant::now()).map_err(Problem::too_many_requests)?;
-    let request: Request = body::read_json(call.request).await?;
+    let (_, request): (_, Request) = admit(call, &RATE).await?;
     let scopes = request.resource_logs.into_iter().flat_map(|it| it.scope_logs);
     let records: Vec<Record> = scopes.flat_map(|it| it.log_records).collect();
     let sent = records.len();
     let reports = records.into_iter().take(RECORDS_MAX).filter_map(report);
     let taken = reports.inspect(tell).count();
-    let partial_success = match sent - taken {
-        0 => PartialSuccess::default(),
-        rejected => PartialSuccess {
-            rejected_log_records: Some(rejected.to_string()),
-            error_message: Some("a request holds at most 100 records, each with some text"),
-        },
-    };
-    body::json(StatusCode::OK, &Reply { partial_success })
+    let rejected = rejected(sent - taken);
+    reply(PartialSuccess {
+        error_message: rejected.as_ref().map(|_| TOO_MANY_OR_EMPTY),
+        rejected_log_records: rejected,
+        ..PartialSuccess::default()
+    })
 }
 
 /// What is kept of a record; nothing of one that tells nothing.
@@ -176,14 +138,6 @@ fn tell(report: &Report) {
         0 | SEVERITY_INFO.. => reported!(info),
         _ => reported!(debug),
     }
-}
-
-/// snake_case parts with dots between them, as events are named.
-fn is_name(text: &str) -> bool {
-    let is_symbol = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    text.len() <= NAME_MAX_BYTES
-        && text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text.split('.').all(|part| !part.is_empty() && part.bytes().all(is_symbol))
 }
 
 /// A class of JavaScript, such as `TypeError`.
