@@ -146,6 +146,20 @@ fn examples() -> Vec<String> {
     examples
 }
 
+/// The labels in the reference of the metrics, each with the number of values that it may take.
+fn label_limits() -> Vec<(String, f64)> {
+    let page = std::fs::read_to_string(repository().join("docs/METRICS.md")).unwrap();
+    let table = page.split("\n### Labels\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let rows = table.lines().filter_map(|row| {
+        let mut columns = row.split(" | ");
+        let label = columns.next()?.trim_start_matches("| ").to_owned();
+        Some((label, columns.next()?.parse().ok()?))
+    });
+    let limits: Vec<_> = rows.collect();
+    assert!(limits.len() > 20, "the search for limits finds {limits:?}");
+    limits
+}
+
 fn is_about(target: &Value, words: &[&str]) -> bool {
     let query = target["expr"].as_str().unwrap_or_default();
     words.iter().any(|word| query.contains(word))
@@ -176,6 +190,15 @@ fn every_query_of_the_dashboards_returns_data() {
         // Some are of what has not happened here; all must be understood.
         let _ = ask(&stack.prometheus(), &query);
     }
+    let mut labels_seen = 0;
+    for (label, max) in label_limits() {
+        let query = format!("count(count by ({label}) ({{{label}=~\".+\", job=\"bangui\"}}))");
+        let values = ask(&stack.prometheus(), &query).map_or(0.0, |values| values[0]);
+        assert!(values <= max, "{label} has {values} values and may have {max}");
+        labels_seen += usize::from(values > 0.0);
+    }
+    assert!(labels_seen > 15, "only {labels_seen} labels have values");
+
     stack.end_fail2ban();
     let ban = json!({ "jail": "sshd", "ip": "203.0.113.92" });
     eventually(DATA_SOON, "a ban that fails", || {
