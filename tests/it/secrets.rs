@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -45,6 +46,8 @@ fn plant(bangui: &Bangui, admin: &Client, text: &str, host: usize) {
         client.send(Method::POST, "/api/bans", body);
         client.put("/api/settings/log-level", &json!({ "level": text }));
         client.post("/v1/logs", &browser_logs(text));
+        client.post("/v1/traces", &browser_spans(text));
+        client.post("/v1/metrics", &browser_metrics(text));
     }
     let ban = json!({ "jail": "sshd", "ip": format!("198.51.100.{host}"), "reason": text });
     admin.post("/api/bans", &ban).expect(201);
@@ -76,6 +79,49 @@ fn browser_logs(text: &str) -> Value {
     let in_body = json!({ "severityNumber": 17, "body": value });
     json!({ "resourceLogs": [{ "resource": { "attributes": attributes },
         "scopeLogs": [{ "scope": { "name": text }, "logRecords": [record, in_body] }] }] })
+}
+
+/// A page's call that is taken, with the text wherever else there is room for one.
+fn browser_call(text: &str) -> Value {
+    let attribute = |key, value| json!({ "key": key, "value": { "stringValue": value } });
+    json!([
+        attribute("http.request.method", "GET"),
+        attribute("url.template", "/api/audit"),
+        attribute("error.type", text),
+        attribute("browser.web_vital.name", "LCP"),
+        attribute("browser.web_vital.navigation_type", text),
+        attribute(text, text),
+    ])
+}
+
+/// A page's spans: of a call, and of an action that has the text for a name.
+fn browser_spans(text: &str) -> Value {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos().to_string();
+    let action = json!([{ "key": "bangui.page.action", "value": { "stringValue": text } }]);
+    let span = |attributes| {
+        json!({
+            "traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b7",
+            "startTimeUnixNano": now, "endTimeUnixNano": now, "name": text,
+            "traceState": text, "status": { "code": 2, "message": text },
+            "attributes": attributes, "events": [{ "name": text }],
+        })
+    };
+    let spans = [span(browser_call(text)), span(action)];
+    let resource = json!({ "attributes": browser_call(text) });
+    json!({ "resourceSpans": [{ "resource": resource,
+        "scopeSpans": [{ "scope": { "name": text }, "spans": spans }] }] })
+}
+
+/// A page's measurements, and one that nobody knows.
+fn browser_metrics(text: &str) -> Value {
+    let metric = |name: &str, unit: &str| {
+        let point = json!({ "asDouble": 1.0, "attributes": browser_call(text) });
+        json!({ "name": name, "unit": unit, "description": text,
+            "gauge": { "dataPoints": [point] } })
+    };
+    let call = metric("bangui.frontend.api.duration", "s");
+    let metrics = [metric("browser.web_vital", "ms"), call, metric(text, text)];
+    json!({ "resourceMetrics": [{ "scopeMetrics": [{ "metrics": metrics }] }] })
 }
 
 /// Reads everything that an operator reads.
