@@ -411,6 +411,7 @@ start_backends() {
   PROMETHEUS_PORT=$RUN_PROMETHEUS_PORT PROMETHEUS_DIR=$run_dir/prometheus \
     PROMETHEUS_TARGET=127.0.0.1:$RUN_PORT \
     PROMETHEUS_COLLECTOR_TARGET=127.0.0.1:$telemetry_port \
+    PROMETHEUS_HOST_TARGET=127.0.0.1:$RUN_EXPOSITION_PORT \
     start prometheus "$run_dir/prometheus.log" scripts/serve-prometheus.sh
 }
 

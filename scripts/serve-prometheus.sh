@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# Runs Debian's Prometheus in the foreground, scraping BanGUI's own /metrics every five seconds.
+# Runs Debian's Prometheus in the foreground, scraping BanGUI's own /metrics every five seconds,
+# with the alert rules of deploy/prometheus/rules.
 #
 # Environment:
 #   PROMETHEUS_PORT     where it listens on 127.0.0.1 (default 9090)
 #   PROMETHEUS_DIR      its configuration and storage (required)
-#   PROMETHEUS_TARGET   host:port of BanGUI (default 127.0.0.1:8000)
+#   PROMETHEUS_TARGET   host:port of BanGUI (default 127.0.0.1:8000); several with commas between
 #   PROMETHEUS_COLLECTOR_TARGET   host:port of the collector's own metrics (default: not scraped)
+#   PROMETHEUS_HOST_TARGET   host:port of its exposition, for the machine's metrics (default: not)
+#   PROMETHEUS_ALERTMANAGER   host:port to send alerts to (default: nowhere)
+#   PROMETHEUS_INTERVAL_SECONDS   of scrapes; rules follow them (default 5)
+#   PROMETHEUS_RULES    the files of rules, with * (default: those of this repository)
 #   PROMETHEUS_ROOT     an unpacked Debian package (default: fetched into the build cache)
 set -euo pipefail
 
@@ -14,37 +19,68 @@ fail() {
   exit 1
 }
 
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 port=${PROMETHEUS_PORT:-9090}
-target=${PROMETHEUS_TARGET:-127.0.0.1:8000}
+interval=${PROMETHEUS_INTERVAL_SECONDS:-5}
+rules=${PROMETHEUS_RULES:-$(dirname "$here")/deploy/prometheus/rules/*.yml}
 [ -n "${PROMETHEUS_DIR:-}" ] || fail "PROMETHEUS_DIR is not set"
 [[ $port =~ ^[0-9]{1,5}$ ]] || fail "PROMETHEUS_PORT is not a port: $port"
-[[ $target =~ ^[][A-Za-z0-9.:-]+:[0-9]{1,5}$ ]] ||
-  fail "PROMETHEUS_TARGET is not host:port: $target"
-collector=${PROMETHEUS_COLLECTOR_TARGET:-}
-[[ $collector =~ ^([][A-Za-z0-9.:-]+:[0-9]{1,5})?$ ]] ||
-  fail "PROMETHEUS_COLLECTOR_TARGET is not host:port: $collector"
+[[ $interval =~ ^[1-9][0-9]{0,2}$ ]] || fail "PROMETHEUS_INTERVAL_SECONDS is not 1 to 999: $interval"
+# What is written into the configuration cannot end its quotes there.
+[[ $rules != *[\"\\]* ]] || fail "PROMETHEUS_RULES has a character that it must not: $rules"
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# The addresses in a variable as a list in YAML; nothing when it is empty.
+addresses() {
+  local name=$1 value=$2
+  [[ $value =~ ^([][A-Za-z0-9.:-]+:[0-9]{1,5}(,[][A-Za-z0-9.:-]+:[0-9]{1,5})*)?$ ]] ||
+    fail "$name is not host:port: $value"
+  [ -z "$value" ] || printf '["%s"]' "${value//,/\", \"}"
+}
+target=$(addresses PROMETHEUS_TARGET "${PROMETHEUS_TARGET:-127.0.0.1:8000}")
+collector=$(addresses PROMETHEUS_COLLECTOR_TARGET "${PROMETHEUS_COLLECTOR_TARGET:-}")
+machine=$(addresses PROMETHEUS_HOST_TARGET "${PROMETHEUS_HOST_TARGET:-}")
+alertmanager=$(addresses PROMETHEUS_ALERTMANAGER "${PROMETHEUS_ALERTMANAGER:-}")
+
 root=${PROMETHEUS_ROOT:-}
 [ -n "$root" ] || root=$("$here/debian-packages.sh" prometheus)
 mkdir -p "$PROMETHEUS_DIR"
 
-cat >"$PROMETHEUS_DIR/prometheus.yml" <<YAML
+{
+  cat <<YAML
 # Written by scripts/serve-prometheus.sh at each start.
 global:
-  scrape_interval: 5s
-  scrape_timeout: 4s
-rule_files: ["$(dirname "$here")/deploy/prometheus/rules/*.yml"]
+  scrape_interval: ${interval}s
+  # As long as a scrape may take at all, but for a second that it must not run into the next one.
+  scrape_timeout: $((interval > 1 ? interval - 1 : 1))s
+  evaluation_interval: ${interval}s
+rule_files: ["$rules"]
+YAML
+  [ -z "$alertmanager" ] || cat <<YAML
+alerting:
+  alertmanagers:
+    - static_configs:
+        - targets: $alertmanager
+YAML
+  cat <<YAML
 scrape_configs:
   - job_name: bangui
     static_configs:
-      - targets: ["$target"]
+      - targets: $target
 YAML
-[ -z "$collector" ] || cat >>"$PROMETHEUS_DIR/prometheus.yml" <<YAML
+  [ -z "$collector" ] || cat <<YAML
   - job_name: otel-collector
     static_configs:
-      - targets: ["$collector"]
+      - targets: $collector
 YAML
+  # The service's own metrics are there, too, and come through the service already.
+  [ -z "$machine" ] || cat <<YAML
+  - job_name: host
+    static_configs:
+      - targets: $machine
+    metric_relabel_configs:
+      - {source_labels: [__name__], regex: "system_.*", action: keep}
+YAML
+} >"$PROMETHEUS_DIR/prometheus.yml"
 
 # A day of one small service: a demo that is left running must not fill the disk.
 exec "$root/usr/bin/prometheus" \

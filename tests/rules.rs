@@ -127,3 +127,26 @@ fn rules_name_jobs_that_are_scraped() {
     let unknown: Vec<_> = used.iter().filter(|job| !configured.contains(job.as_str())).collect();
     assert!(unknown.is_empty(), "{unknown:?} of {configured:?}");
 }
+
+/// The patterns of alerts' names in Alertmanager's configuration. A backslash joins lines there.
+fn inhibit_patterns() -> Vec<String> {
+    let text = read("deploy/prometheus/alertmanager.yml");
+    let code: Vec<_> = text.lines().map(str::trim).filter(|line| !line.starts_with('#')).collect();
+    let text = code.join("\n").replace("\\\n", "").replace("\\\"", "\"");
+    let starts = text.split("alertname =").skip(1);
+    let quoted = starts.filter_map(|rest| Some(rest.split('"').nth(1)?.to_owned()));
+    quoted.flat_map(|it| it.split('|').map(str::to_owned).collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn what_alertmanager_inhibits_are_alerts() {
+    let patterns = inhibit_patterns();
+    assert!(patterns.len() > 20, "the search for patterns finds too little: {patterns:?}");
+    let alerts = rule_files::alerts();
+    let is_no_alert = |pattern: &&String| {
+        let pattern = regex::Regex::new(&format!("^(?:{pattern})$")).unwrap();
+        !alerts.iter().any(|alert| pattern.is_match(&alert.name))
+    };
+    let unknown: Vec<_> = patterns.iter().filter(is_no_alert).collect();
+    assert!(unknown.is_empty(), "no alert is named so: {unknown:?}");
+}

@@ -11,6 +11,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alerting;
 mod api;
 mod browser_logs;
 mod browser_telemetry;
@@ -36,6 +37,7 @@ mod otlp_settings;
 mod outbox;
 mod own_process;
 mod process;
+mod promql;
 mod quiet;
 mod sampling;
 mod scheduler_lock;

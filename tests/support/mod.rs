@@ -1,5 +1,8 @@
 //! What the integration tests share: processes, clients, receivers, and waiting within a limit.
 
+// Only the integration tests use it, Prometheus and the mailbox.
+#[allow(dead_code)]
+mod alertmanager;
 mod bangui;
 mod certificates;
 mod client;
@@ -11,6 +14,10 @@ mod fake_socket;
 mod gate;
 pub(crate) mod instruments;
 mod lines;
+#[allow(dead_code)]
+mod mailbox;
+#[allow(dead_code)]
+mod monitor;
 mod muted;
 mod opensearch;
 mod otlp;
@@ -35,6 +42,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+#[allow(unused_imports)]
+pub(crate) use alertmanager::{Alertmanager, Webhook};
 pub(crate) use bangui::{Bangui, Builder, PASSWORD, parse};
 #[allow(unused_imports)]
 pub(crate) use certificates::Certificates;
@@ -47,6 +56,10 @@ pub(crate) use fail2ban::Fail2ban;
 pub(crate) use fake_socket::FakeSocket;
 pub(crate) use gate::Gate;
 pub(crate) use lines::Lines;
+#[allow(unused_imports)]
+pub(crate) use mailbox::{Mail, Mailbox};
+#[allow(unused_imports)]
+pub(crate) use monitor::{Monitor, Series};
 pub(crate) use muted::Muted;
 pub(crate) use opensearch::OpenSearch;
 pub(crate) use otlp::OtlpReceiver;
