@@ -20,6 +20,7 @@ mod cardinality;
 mod cli;
 mod cli_trace;
 mod client_address;
+mod dashboards;
 mod dead_letters;
 mod delivery;
 mod events;

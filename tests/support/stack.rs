@@ -49,15 +49,20 @@ struct Ports {
 impl Stack {
     /// Starts everything and waits until all of it is ready.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With these variables beside, which BanGUI and the collector read alike.
+    pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
         for _ in 0..ATTEMPTS {
-            if let Some(stack) = Self::attempt() {
+            if let Some(stack) = Self::attempt(settings) {
                 return stack;
             }
         }
         panic!("no free ports in {ATTEMPTS} attempts");
     }
 
-    fn attempt() -> Option<Self> {
+    fn attempt(settings: &[(&str, &str)]) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port;
         let ports = Ports {
@@ -83,6 +88,7 @@ impl Stack {
             .env("RUN_EXPOSITION_PORT", ports.exposition.to_string())
             .env("RUN_PROMETHEUS_PORT", ports.prometheus.to_string())
             .env("RUN_JAEGER_PORT", ports.jaeger.to_string())
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -134,6 +140,12 @@ impl Stack {
 
     pub(crate) fn jaeger(&self) -> Client {
         Client::new(format!("http://127.0.0.1:{}", self.ports.jaeger))
+    }
+
+    /// Ends its fail2ban, by the id that it has written down.
+    pub(crate) fn end_fail2ban(&self) {
+        let id = std::fs::read_to_string(self.file("fail2ban.pid")).unwrap();
+        signal_process("TERM", id.trim().parse().unwrap());
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

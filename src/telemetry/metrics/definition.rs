@@ -60,7 +60,8 @@ pub struct Definition {
     pub kind: Kind,
     /// All attributes that a point may have.
     pub attributes: &'static [&'static str],
-    series_max: usize,
+    /// How many different points there may be.
+    pub series_max: usize,
 }
 
 impl Definition {
