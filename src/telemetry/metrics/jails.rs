@@ -1,8 +1,9 @@
 //! What fail2ban counts for each jail, as the watch last saw it. While fail2ban is unreachable
 //! nobody knows, and the series are absent.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Meter;
 
@@ -73,8 +74,8 @@ type Jail = ([KeyValue; 1], JailCounts);
 /// One of the numbers of a jail.
 type Number = fn(&JailCounts) -> u64;
 
-/// Replaced as a whole; the lock is held for as long as a pointer is copied.
-static LATEST: Mutex<Option<Arc<[Jail]>>> = Mutex::new(None);
+/// Replaced as a whole, by swapping a pointer: whoever reads it waits for nobody.
+static LATEST: ArcSwapOption<Vec<Jail>> = ArcSwapOption::const_empty();
 
 pub(super) fn install(meter: &Meter) {
     let each: [(Definition, Number); 4] = [
@@ -85,7 +86,7 @@ pub(super) fn install(meter: &Meter) {
     ];
     for (definition, number) in each {
         definition.observe(meter, move |observer| {
-            let latest = LATEST.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let latest = LATEST.load();
             for (attribute, counts) in latest.iter().flat_map(|jails| jails.iter()) {
                 observer.observe(number(counts), attribute);
             }
@@ -95,8 +96,7 @@ pub(super) fn install(meter: &Meter) {
 
 /// What fail2ban counts, by jail; nothing while it is unreachable.
 pub fn set_jails(jails: Option<impl IntoIterator<Item = (String, JailCounts)>>) {
-    let jails = jails.map(|jails| limited(jails).into());
-    *LATEST.lock().unwrap_or_else(PoisonError::into_inner) = jails;
+    LATEST.store(jails.map(|jails| Arc::new(limited(jails))));
 }
 
 fn limited(jails: impl IntoIterator<Item = (String, JailCounts)>) -> Vec<Jail> {
