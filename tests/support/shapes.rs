@@ -37,14 +37,17 @@ const SHAPES: &[(&str, Shape)] = &[
     ("job", |it| it == "bangui"),
     ("le", |it| it == "+Inf" || it.parse::<f64>().is_ok()),
     ("method", is_method),
+    ("rating", |it| ["good", "needs-improvement", "poor"].contains(&it)),
     ("rpc.method", |it| it == "_OTHER" || is_endpoint(&format!("/{it}"))),
     // The names of google.rpc.Code.
     ("rpc.response.status_code", |it| it.bytes().all(|it| it.is_ascii_uppercase() || it == b'_')),
     ("rpc.system.name", |it| it == "grpc"),
+    ("status_class", |it| ["2xx", "3xx", "4xx", "5xx", "none"].contains(&it)),
     ("status_code", |it| {
         ["4xx", "5xx"].contains(&it) || it.parse().is_ok_and(|it| (200..400).contains(&it))
     }),
     ("url.scheme", |it| ["http", "https"].contains(&it)),
+    ("web_vital", |it| ["CLS", "FCP", "FID", "INP", "LCP", "TTFB"].contains(&it)),
     // Of the resource: which instance it is, not who uses it.
     ("host.name", is_name),
     ("instance", is_name),
