@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::{
     Alertmanager, Bangui, Client, Collector, Mail, Mailbox, Monitor, SOON, Webhook, eventually,
-    expect, heavy, repository, throughout,
+    expect, patient, repository, throughout,
 };
 
 /// A path as those of chats are: who knows it may write there.
@@ -144,7 +144,7 @@ fn hasty_rules(folder: &Path) -> String {
 
 #[test]
 fn alerts_reach_a_webhook_and_a_mailbox() {
-    let _turn = heavy();
+    let _turn = patient();
     let mut setup = Setup::start();
     a_critical_alert_reaches_both(&setup);
     a_warning_reaches_the_mailbox_alone(&setup);

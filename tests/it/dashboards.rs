@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Client, Events, OtlpReceiver, PASSWORD, Stack, eventually, expect, fail2ban, free_port, heavy,
-    repository,
+    Client, Events, OtlpReceiver, PASSWORD, Stack, eventually, expect, fail2ban, free_port,
+    patient, repository,
 };
 
 /// Exports and scrapes are every five seconds each, and a rate needs two scrapes.
@@ -167,7 +167,7 @@ fn is_about(target: &Value, words: &[&str]) -> bool {
 
 #[test]
 fn every_query_of_the_dashboards_returns_data() {
-    let _turn = heavy();
+    let _turn = patient();
     let destination = OtlpReceiver::start();
     let nobody = format!("http://127.0.0.1:{}", free_port());
     let hops = [free_port(), free_port()].map(|port| port.to_string());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::{
-    Bangui, Collector, Fail2ban, Prometheus, SOON, eventually, expect, heavy, repository,
+    Bangui, Collector, Fail2ban, Prometheus, SOON, eventually, expect, patient, repository,
 };
 
 /// Prometheus with the documented `scrape_configs`; only the port is another one.
@@ -50,7 +50,7 @@ fn seen(prometheus: &Prometheus) -> BTreeMap<(String, String), f64> {
 
 #[test]
 fn fail2bans_numbers_have_the_names_of_its_common_exporter() {
-    let _turn = heavy();
+    let _turn = patient();
     let mut fail2ban = Fail2ban::start_with(&[("FAIL2BAN_JAILS", "sshd web-1")]);
     let collector = Collector::start_with(&[("COLLECTOR_METRIC_EXPIRATION", "3s")]);
     let exposition = format!("http://127.0.0.1:{}/metrics", collector.port("EXPOSITION_PORT"));

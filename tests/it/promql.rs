@@ -14,7 +14,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::{
-    Answer, Bangui, Client, Collector, Fail2ban, Monitor, SOON, Series, eventually, expect, heavy,
+    Answer, Bangui, Client, Collector, Fail2ban, Monitor, SOON, Series, eventually, expect, patient,
 };
 
 /// The window of the documented queries.
@@ -138,7 +138,7 @@ struct Amounts {
 
 #[test]
 fn documented_queries_tell_what_happened() {
-    let _turn = heavy();
+    let _turn = patient();
     let mut fail2ban = Fail2ban::start();
     let setup = Setup::start(&fail2ban);
     let (admin, other) = (setup.with.admin(), setup.without.admin());

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 
 use crate::support::{
-    Answer, Bangui, Builder, Collector, Manner, SOON, Upstream, eventually, expect, heavy,
+    Answer, Bangui, Builder, Collector, Manner, SOON, Upstream, eventually, expect, patient,
 };
 
 /// The limit of a fetch is 3 s; what waits for one must not take much longer.
@@ -49,7 +49,7 @@ fn assert_refused(bangui: &Bangui, reason: &str) {
 
 #[test]
 fn two_instances_behind_one_collector_show_their_own() {
-    let _turn = heavy();
+    let _turn = patient();
     let collector = Collector::start();
     let exposition = format!("http://127.0.0.1:{}/metrics", collector.port("EXPOSITION_PORT"));
     let start = || {
@@ -114,7 +114,7 @@ fn a_scraper_that_hangs_up_costs_the_others_nothing() {
 
 #[test]
 fn a_collector_that_is_silent_holds_up_nobody() {
-    let _turn = heavy();
+    let _turn = patient();
     let (upstream, bangui) = started(&Manner::Silence);
     thread::scope(|scope| {
         // More than have a place to wait.
