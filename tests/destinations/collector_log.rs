@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use prost::Message as _;
 use serde_json::Value;
 
-use crate::support::{Bangui, Client, Collector, SOON, eventually, heavy};
+use crate::support::{Bangui, Client, Collector, SOON, eventually, patient};
 
 const PATH: &str = "/api/telemetry/collector-log";
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -86,7 +86,7 @@ fn refusing_destination() -> String {
 
 #[test]
 fn the_page_tells_what_the_collector_says_of_a_destination_that_refuses() {
-    let _turn = heavy();
+    let _turn = patient();
     let mut collector = Collector::start_with(&[
         ("BANGUI_EXTERNAL_LOGGING_ENABLED", "true"),
         ("BANGUI_EXTERNAL_LOGGING_PROVIDER", "datadog"),
@@ -166,7 +166,7 @@ fn post(port: u16, body: &[u8]) -> String {
 #[test]
 fn a_flood_stays_small_and_without_what_is_planted() {
     const PLANTED: &str = "hunter2-5550";
-    let _turn = heavy();
+    let _turn = patient();
     let mut collector = Collector::start();
     let bangui = bangui_beside(&collector);
     let admin = bangui.admin();

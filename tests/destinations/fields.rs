@@ -12,7 +12,7 @@ use super::inputs::{bytes_below, contains, record, send};
 use super::otlp::collector_to;
 use crate::support::{
     Bangui, Collector, OtlpReceiver, SOON, Sink, SinkOptions, assert_same, eventually, expect,
-    heavy, is_stdout_only, repository,
+    is_stdout_only, patient, repository,
 };
 
 const FIELDS: &str = "BANGUI_EXTERNAL_LOGGING_FIELDS";
@@ -99,7 +99,7 @@ fn filtered(line: &Value) -> Value {
 
 #[test]
 fn only_listed_fields_reach_a_destination_or_its_queue_on_disk() {
-    let _turn = heavy();
+    let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY).aws("AKIDEXAMPLE", KEY));
     let receiver = OtlpReceiver::start();
     // Its queue keeps what it refuses.
@@ -165,7 +165,7 @@ fn keys(attributes: &[KeyValue]) -> Vec<&str> {
 /// What others than BanGUI send through the same collector has more places for fields.
 #[test]
 fn bodies_scopes_spans_and_their_events_hold_no_field_that_is_not_listed() {
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     let collector = collector_to(&receiver, &[(FIELDS, "jail,http.flavor")]);
     let hidden = |key: &str| text(key, "planted-7750");
@@ -217,7 +217,7 @@ fn bodies_scopes_spans_and_their_events_hold_no_field_that_is_not_listed() {
 
 #[test]
 fn what_waited_before_the_fields_were_listed_does_not_get_by() {
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     receiver.set_status(400);
     // A second in place of four hours, then one that nothing here lasts.
@@ -258,7 +258,7 @@ fn what_waited_before_the_fields_were_listed_does_not_get_by() {
 fn a_truncated_address_is_truncated_wherever_it_arrives() {
     /// The network that `ADDRESS` is in.
     const NETWORK: &str = "203.0.113.0/24";
-    let _turn = heavy();
+    let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let receiver = OtlpReceiver::start();
     let endpoint = sink.endpoint();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::delivery::metric;
 use crate::support::{
     API_TOKEN, Bangui, Client, Collector, Fail2ban, SOON, Sink, SinkOptions, eventually, expect,
-    heavy,
+    patient,
 };
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -68,7 +68,7 @@ fn counted(metrics: &[Value]) -> u64 {
 
 #[test]
 fn new_relic_gets_differences_that_add_up() {
-    let _turn = heavy();
+    let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let collector = collector("newrelic", KEY, &sink);
     let fail2ban = Fail2ban::start();
@@ -95,7 +95,7 @@ fn new_relic_gets_differences_that_add_up() {
 
 #[test]
 fn new_relic_gets_what_happened_as_custom_events_that_tell_of_nobody() {
-    let _turn = heavy();
+    let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let collector = collector("newrelic", KEY, &sink);
     let fail2ban = Fail2ban::start();
@@ -131,7 +131,7 @@ fn new_relic_gets_what_happened_as_custom_events_that_tell_of_nobody() {
 
 #[test]
 fn datadog_gets_counts_gauges_and_distributions() {
-    let _turn = heavy();
+    let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let collector = collector("datadog", KEY, &sink);
     let fail2ban = Fail2ban::start();
@@ -177,7 +177,7 @@ fn bans_executed(provider: &str, sink: &Sink) -> f64 {
 
 /// While the vendor is away and the collector is killed, what was counted waits on disk.
 fn an_outage_costs_no_count(provider: &str) {
-    let _turn = heavy();
+    let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let mut collector = collector(provider, KEY, &sink);
     let fail2ban = Fail2ban::start();
@@ -208,7 +208,7 @@ fn an_outage_of_datadog_costs_no_count() {
 
 /// What both vendors have in common when they refuse the key.
 fn a_refused_key_is_seen(provider: &str, exporter: &str) {
-    let _turn = heavy();
+    let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let collector = collector(provider, WRONG_KEY, &sink);
     let fail2ban = Fail2ban::start();
