@@ -38,9 +38,12 @@ impl Active {
         if request.body().is_end_stream() {
             return (active, request);
         }
-        let received = Arc::default();
+        let received: Arc<AtomicU64> = Arc::default();
         active.received = Some(Arc::clone(&received));
-        (active, request.map(|body| Received { body, received }.boxed_unsync()))
+        let count = move |frame: &Frame<Bytes>| {
+            received.fetch_add(length(frame), Ordering::Relaxed);
+        };
+        (active, request.map(|body| body.inspect_frame(count).boxed_unsync()))
     }
 
     /// The answer's head is there.
@@ -64,36 +67,6 @@ impl Drop for Active {
 
 fn length(frame: &Frame<Bytes>) -> u64 {
     frame.data_ref().map_or(0, |data| data.len() as u64)
-}
-
-/// A request's body whose bytes are counted when they are read.
-struct Received {
-    body: Body,
-    received: Arc<AtomicU64>,
-}
-
-impl http_body::Body for Received {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            self.received.fetch_add(length(frame), Ordering::Relaxed);
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
 /// An answer's body that keeps its request active.
