@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use super::delivery::dead_letters;
 use super::inputs::{bytes_below, contains, record, send};
 use super::otlp::collector_to;
+use super::vendors::{KEY, settings_of};
 use crate::support::{
     Bangui, Collector, OtlpReceiver, SOON, Sink, SinkOptions, assert_same, eventually, expect,
     is_stdout_only, patient, repository,
 };
 
 const FIELDS: &str = "BANGUI_EXTERNAL_LOGGING_FIELDS";
-const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// What leaves of every record.
 const ALWAYS: [&str; 9] = [
     "timestamp",
@@ -41,24 +41,14 @@ const AGENT: &str = "agent-planted-7742";
 /// Five destinations: four in the sink, and the receiver.
 fn collector_to_all(sink: &Sink, receiver: &OtlpReceiver) -> Collector {
     let endpoint = sink.endpoint();
-    let splunk = format!("{endpoint}/services/collector");
-    let settings = [
+    let listed = LISTED.join(",");
+    let vendors = settings_of([&endpoint; 4]);
+    let mut settings = vec![
         ("BANGUI_EXTERNAL_LOGGING_PROVIDER", "datadog,splunk,newrelic,cloudwatch,otlp"),
-        (FIELDS, &LISTED.join(",")),
+        (FIELDS, listed.as_str()),
         ("BANGUI_METRICS_PROVIDER", "datadog"),
-        ("BANGUI_DATADOG_API_KEY", KEY),
-        ("BANGUI_DATADOG_ENDPOINT", &endpoint),
-        ("BANGUI_SPLUNK_TOKEN", KEY),
-        ("BANGUI_SPLUNK_HEC_URL", &splunk),
-        ("BANGUI_NEWRELIC_API_KEY", KEY),
-        ("BANGUI_NEWRELIC_ENDPOINT", &endpoint),
-        ("BANGUI_CLOUDWATCH_ENDPOINT", &endpoint),
-        ("BANGUI_CLOUDWATCH_LOG_GROUP", "/bangui/test"),
-        ("BANGUI_CLOUDWATCH_LOG_STREAM", "here"),
-        ("AWS_REGION", "eu-central-1"),
-        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", KEY),
     ];
+    settings.extend(vendors.iter().map(|(name, value)| (*name, value.as_str())));
     collector_to(receiver, &settings)
 }
 

@@ -26,15 +26,16 @@ fn collector(provider: &str, key: &str, sink: &Sink) -> Collector {
     ])
 }
 
-fn start(collector: &Collector, fail2ban: &Fail2ban) -> Bangui {
+fn start(collector: &Collector) -> (Fail2ban, Bangui) {
+    let fail2ban = Fail2ban::start();
     let bangui = Bangui::builder()
-        .fail2ban(fail2ban)
+        .fail2ban(&fail2ban)
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
         .env("BANGUI_API_TOKEN", API_TOKEN)
         .export_often()
         .start();
     bangui.wait_for_fail2ban(&bangui.admin());
-    bangui
+    (fail2ban, bangui)
 }
 
 /// A ban of fail2ban's, one of an operator's and its end, two sign-ins, and some requests, a few
@@ -71,8 +72,7 @@ fn new_relic_gets_differences_that_add_up() {
     let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let collector = collector("newrelic", KEY, &sink);
-    let fail2ban = Fail2ban::start();
-    let bangui = start(&collector, &fail2ban);
+    let (fail2ban, bangui) = start(&collector);
     use_it(&bangui, &fail2ban);
     let metrics = eventually(SOON, "all requests", || {
         let metrics = records(sink.received().metrics);
@@ -98,8 +98,7 @@ fn new_relic_gets_what_happened_as_custom_events_that_tell_of_nobody() {
     let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let collector = collector("newrelic", KEY, &sink);
-    let fail2ban = Fail2ban::start();
-    let bangui = start(&collector, &fail2ban);
+    let (fail2ban, bangui) = start(&collector);
     use_it(&bangui, &fail2ban);
     let id = bangui.events("ban_executed")[0]["correlation_id"].clone();
     let events = eventually(SOON, "the events", || {
@@ -134,8 +133,7 @@ fn datadog_gets_counts_gauges_and_distributions() {
     let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let collector = collector("datadog", KEY, &sink);
-    let fail2ban = Fail2ban::start();
-    let bangui = start(&collector, &fail2ban);
+    let (fail2ban, bangui) = start(&collector);
     use_it(&bangui, &fail2ban);
     let wanted = [
         ("http.server.request.duration", "distribution", "http.route:/api/history"),
@@ -180,8 +178,7 @@ fn an_outage_costs_no_count(provider: &str) {
     let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let mut collector = collector(provider, KEY, &sink);
-    let fail2ban = Fail2ban::start();
-    let bangui = start(&collector, &fail2ban);
+    let (fail2ban, bangui) = start(&collector);
     eventually(SOON, "the first metrics", || expect(!sink.received().metrics.is_empty(), "none"));
     sink.set_mode(&json!({ "mode": "status", "status": 503 }));
     use_it(&bangui, &fail2ban);
@@ -211,8 +208,7 @@ fn a_refused_key_is_seen(provider: &str, exporter: &str) {
     let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let collector = collector(provider, WRONG_KEY, &sink);
-    let fail2ban = Fail2ban::start();
-    let bangui = start(&collector, &fail2ban);
+    let (fail2ban, bangui) = start(&collector);
     use_it(&bangui, &fail2ban);
     eventually(SOON, "a metric of the collector that tells it", || {
         let failed = metric(&collector, "otelcol_exporter_send_failed_metric_points", exporter);

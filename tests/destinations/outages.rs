@@ -5,10 +5,8 @@ use serde_json::Value;
 
 use super::inputs::page;
 use super::ledger::{self, Destination, Fault, Figures, MAX_BATCH_RECORDS};
+use super::vendors::{KEY, settings_of};
 use crate::support::{Collector, Sink, SinkOptions, patient};
-
-/// A key that every vendor here is given.
-const KEY: &str = "0123456789abcdef0123456789abcdef";
 
 fn destination<'a>(name: &'a str, sink: &'a Sink) -> Destination<'a> {
     Destination {
@@ -25,25 +23,17 @@ fn at_every_vendor(happen: impl FnOnce(&mut Collector, &[Destination<'_>]) -> Ve
     let [datadog, newrelic, splunk] = [(); 3].map(|()| Sink::start(&keyed));
     let cloudwatch = Sink::start(&SinkOptions::default().aws("AKIDEXAMPLE", KEY));
     let otlp = Sink::start(&SinkOptions::default());
-    let splunk_url = format!("{}/services/collector", splunk.endpoint());
-    let mut collector = Collector::start_with(&[
+    let endpoints = [&datadog, &newrelic, &splunk, &cloudwatch].map(Sink::endpoint);
+    let (vendors, otlp_endpoint) =
+        (settings_of(endpoints.each_ref().map(String::as_str)), otlp.endpoint());
+    let mut settings = vec![
         ("BANGUI_EXTERNAL_LOGGING_ENABLED", "true"),
         ("BANGUI_EXTERNAL_LOGGING_PROVIDER", "datadog,newrelic,splunk,cloudwatch,otlp"),
-        ("BANGUI_DATADOG_API_KEY", KEY),
-        ("BANGUI_DATADOG_ENDPOINT", &datadog.endpoint()),
         ("BANGUI_DATADOG_FLUSH_INTERVAL_SECONDS", "1"),
-        ("BANGUI_NEWRELIC_API_KEY", KEY),
-        ("BANGUI_NEWRELIC_ENDPOINT", &newrelic.endpoint()),
-        ("BANGUI_SPLUNK_TOKEN", KEY),
-        ("BANGUI_SPLUNK_HEC_URL", &splunk_url),
-        ("BANGUI_CLOUDWATCH_LOG_GROUP", "bangui"),
-        ("BANGUI_CLOUDWATCH_LOG_STREAM", "test"),
-        ("BANGUI_CLOUDWATCH_ENDPOINT", &cloudwatch.endpoint()),
-        ("AWS_REGION", "eu-central-1"),
-        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", KEY),
-        ("BANGUI_OTLP_ENDPOINT", &otlp.endpoint()),
-    ]);
+        ("BANGUI_OTLP_ENDPOINT", otlp_endpoint.as_str()),
+    ];
+    settings.extend(vendors.iter().map(|(name, value)| (*name, value.as_str())));
+    let mut collector = Collector::start_with(&settings);
     let destinations = [
         destination("datadog", &datadog),
         destination("newrelic", &newrelic),

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::delivery::metric;
 use super::inputs::{record, send};
+use super::vendors::settings_of;
 use crate::support::{Collector, Sink, SinkOptions, eventually, expect, patient};
 
-const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// An attempt that began before takes up to 15 s.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PROVIDERS: [&str; 7] =
@@ -17,28 +17,18 @@ const PROVIDERS: [&str; 7] =
 
 fn collector_to_all(sink: &Sink) -> Collector {
     let endpoint = sink.endpoint();
-    let splunk = format!("{endpoint}/services/collector");
     let (_, port) = sink.address().split_once(':').unwrap();
-    Collector::start_with(&[
+    let (providers, vendors) = (PROVIDERS.join(","), settings_of([&endpoint; 4]));
+    let mut settings = vec![
         ("BANGUI_EXTERNAL_LOGGING_ENABLED", "true"),
-        ("BANGUI_EXTERNAL_LOGGING_PROVIDER", &PROVIDERS.join(",")),
-        ("BANGUI_DATADOG_API_KEY", KEY),
-        ("BANGUI_DATADOG_ENDPOINT", &endpoint),
-        ("BANGUI_SPLUNK_TOKEN", KEY),
-        ("BANGUI_SPLUNK_HEC_URL", &splunk),
-        ("BANGUI_NEWRELIC_API_KEY", KEY),
-        ("BANGUI_NEWRELIC_ENDPOINT", &endpoint),
-        ("BANGUI_CLOUDWATCH_ENDPOINT", &endpoint),
-        ("BANGUI_CLOUDWATCH_LOG_GROUP", "/bangui/test"),
-        ("BANGUI_CLOUDWATCH_LOG_STREAM", "here"),
-        ("BANGUI_OTLP_ENDPOINT", &endpoint),
-        ("BANGUI_ELASTICSEARCH_HOSTS", &endpoint),
+        ("BANGUI_EXTERNAL_LOGGING_PROVIDER", providers.as_str()),
+        ("BANGUI_OTLP_ENDPOINT", endpoint.as_str()),
+        ("BANGUI_ELASTICSEARCH_HOSTS", endpoint.as_str()),
         ("BANGUI_PAPERTRAIL_HOST", "127.0.0.1"),
         ("BANGUI_PAPERTRAIL_PORT", port),
-        ("AWS_REGION", "eu-central-1"),
-        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
-        ("AWS_SECRET_ACCESS_KEY", KEY),
-    ])
+    ];
+    settings.extend(vendors.iter().map(|(name, value)| (*name, value.as_str())));
+    Collector::start_with(&settings)
 }
 
 /// Waits until each of these destinations has refused something for this reason.

@@ -14,7 +14,27 @@ use crate::support::{
 
 /// A key with everything that YAML, the shell and the collector's expansion could stumble over.
 const HOSTILE_KEY: &str = "k$1${env:HOME}'\"#: {}[]%\\z";
-const KEY: &str = "0123456789abcdef0123456789abcdef";
+/// A key that every vendor here is given.
+pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// What sends to Datadog, New Relic, Splunk and CloudWatch at these endpoints, in this order.
+pub(crate) fn settings_of(endpoints: [&str; 4]) -> Vec<(&'static str, String)> {
+    let [datadog, newrelic, splunk, cloudwatch] = endpoints.map(str::to_owned);
+    vec![
+        ("BANGUI_DATADOG_API_KEY", KEY.into()),
+        ("BANGUI_DATADOG_ENDPOINT", datadog),
+        ("BANGUI_NEWRELIC_API_KEY", KEY.into()),
+        ("BANGUI_NEWRELIC_ENDPOINT", newrelic),
+        ("BANGUI_SPLUNK_TOKEN", KEY.into()),
+        ("BANGUI_SPLUNK_HEC_URL", format!("{splunk}/services/collector")),
+        ("BANGUI_CLOUDWATCH_LOG_GROUP", "/bangui/test".into()),
+        ("BANGUI_CLOUDWATCH_LOG_STREAM", "here".into()),
+        ("BANGUI_CLOUDWATCH_ENDPOINT", cloudwatch),
+        ("AWS_REGION", "eu-central-1".into()),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".into()),
+        ("AWS_SECRET_ACCESS_KEY", KEY.into()),
+    ]
+}
 /// What keys begin with that Datadog has beside those of the line.
 const DATADOGS_OWN: [&str; 8] =
     ["@timestamp", "dd.", "ddtags", "host.", "otel.", "process.", "service.", "telemetry."];
