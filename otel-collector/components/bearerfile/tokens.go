@@ -4,9 +4,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
+
+	"bangui.local/otelcol/components/smallfile"
 )
 
 const (
@@ -22,17 +22,9 @@ type tokens [][sha256.Size]byte
 
 // readTokens reads a file of tokens. No error repeats anything of what it holds.
 func readTokens(path string) (tokens, error) {
-	file, err := os.Open(path)
+	content, err := smallfile.Read(path, maxBytes)
 	if err != nil {
 		return nil, err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxBytes+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(content) > maxBytes {
-		return nil, fmt.Errorf("%s is longer than %d bytes", path, maxBytes)
 	}
 	read, err := parseTokens(string(content))
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"go.opentelemetry.io/collector/confmap"
+
+	"bangui.local/otelcol/components/smallfile"
 )
 
 const (
@@ -46,19 +46,12 @@ func (provider) Retrieve(
 	if !found {
 		return nil, fmt.Errorf("%q is not supported by the provider %q", uri, scheme)
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxBytes+1))
+	content, err := smallfile.Read(path, maxBytes)
 	if err != nil {
 		return nil, err
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	switch {
-	case len(content) > maxBytes:
-		return nil, fmt.Errorf("%s is longer than %d bytes", path, maxBytes)
 	case text == "":
 		return nil, fmt.Errorf("%s is empty", path)
 	case strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }):
