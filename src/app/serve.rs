@@ -66,6 +66,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let started = Instant::now();
     let stop = CancellationToken::new();
     let listen = settings.listen;
+    let has_collector = settings.export.logs.is_some() || settings.export.metrics.is_some();
     let has_destinations = settings.external.is_enabled && settings.export.logs.is_some();
     telemetry::metrics::watch_runtime(&Handle::current());
     tokio::spawn(scheduler::watch_process_always(stop.clone()));
@@ -86,6 +87,10 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     if has_destinations {
         // Nothing is lost with the last of them, so nobody waits for it.
         tokio::spawn(scheduler::send_canaries_always(stop.clone()));
+    }
+    if has_collector {
+        let collector = services.collector.clone();
+        tokio::spawn(scheduler::watch_destinations_always(collector, stop.clone()));
     }
     let lock = services.lock.clone();
     let tasks = tokio::spawn(scheduler::run_tasks(lock, tasks, stop.clone()));
@@ -143,7 +148,7 @@ async fn assemble(
     let lock = SchedulerLock::new(store.clone(), settings.scheduler_lease_seconds)?;
     let cleanup_interval = Duration::from_secs(settings.session_cleanup_seconds.into());
     let tasks = vec![scheduler::remove_expired_sessions(auth.clone(), cleanup_interval)];
-    let collector = Collector::new(settings.collector_metrics_url.clone());
+    let collector = Arc::new(Collector::new(settings.collector_metrics_url.clone()));
     let collector_log = OwnLog::new(settings.collector_log_url.clone());
     let site = site(settings, instance_id);
     let services = Services {

@@ -11,6 +11,7 @@ pub mod failure;
 pub mod listeners;
 pub mod status;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -41,7 +42,7 @@ pub struct Services {
     /// Which instance runs the scheduled tasks.
     pub lock: SchedulerLock,
     /// What the collector tells of itself.
-    pub collector: Collector,
+    pub collector: Arc<Collector>,
     /// What its own log said last.
     pub collector_log: OwnLog,
     /// How the service was set up, as far as the page shows or needs it.

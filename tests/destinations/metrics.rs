@@ -221,7 +221,12 @@ fn a_refused_key_is_seen(provider: &str, exporter: &str) {
     };
     assert!(said.lines().any(is_told), "its log does not say so: {said}");
     assert!(!said.contains(WRONG_KEY), "its log has the key: {said}");
-    // Prometheus goes on getting everything, and the service hears nothing of it.
+    eventually(SOON, "a warning of the service", || {
+        let told = bangui.events("external_destination_failing");
+        let is_it = |it: &serde_json::Value| it["provider"] == provider && it["signal"] == "metrics";
+        expect(told.iter().any(is_it), format!("{told:?}"))
+    });
+    // Prometheus goes on getting everything, and no export of the service fails.
     let exposition = Client::new(format!("http://127.0.0.1:{}", collector.port("EXPOSITION_PORT")));
     let text = exposition.get("/metrics").expect(200).body;
     assert!(text.contains("bangui_bans_executed_total"), "{text}");
