@@ -25,6 +25,7 @@ use crate::history::History;
 use crate::jails::Jails;
 use crate::lock::SchedulerLock;
 use crate::settings::LogSettings;
+use crate::tasks::Tasks;
 use crate::telemetry::sanitize::sanitize_for_logging;
 
 /// What the handlers work with. The composition root fills it.
@@ -40,6 +41,8 @@ pub struct Services {
     pub log_settings: LogSettings,
     /// Which instance runs the scheduled tasks.
     pub lock: SchedulerLock,
+    /// What they are, and how they went.
+    pub tasks: Tasks,
     /// What the collector tells of itself.
     pub collector: Collector,
     /// What its own log said last.
