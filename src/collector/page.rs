@@ -80,7 +80,8 @@ pub(super) fn parse_metrics(page: &str) -> Vec<Destination> {
     let mut found: BTreeMap<&str, Destination> = BTreeMap::new();
     for sample in page.lines().filter_map(sample) {
         let name = METRICS_VENDORS.into_iter().find(|name| sample.exporter.contains(name));
-        let (Some(name), Some(count)) = (name, sample.name.strip_prefix("otelcol_exporter_")) else {
+        let (Some(name), Some(count)) = (name, sample.name.strip_prefix("otelcol_exporter_"))
+        else {
             continue;
         };
         let is_sent = match count {

@@ -101,7 +101,8 @@ impl SignalLinks {
     /// When the first of the certificates expires that the collector is shown.
     pub fn certificate_not_after_unix_seconds(&self) -> Option<u64> {
         let links = [&self.traces, &self.metrics, &self.logs].into_iter();
-        let shown = links.filter(|link| link.is_https).filter_map(|link| link.tls.identity.as_ref());
+        let shown =
+            links.filter(|link| link.is_https).filter_map(|link| link.tls.identity.as_ref());
         shown.map(|identity| identity.not_after_unix_seconds).min()
     }
 }

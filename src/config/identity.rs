@@ -90,9 +90,7 @@ impl Identity {
     }
 
     /// The chain and the key, for a client of rustls.
-    pub(super) fn parts(
-        &self,
-    ) -> Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+    pub(super) fn parts(&self) -> Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
         let key = PrivateKeyDer::from_pem_slice(self.key.expose()).ok()?;
         Some((certificates(&self.certificate).ok()?, key))
     }

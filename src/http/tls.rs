@@ -165,10 +165,7 @@ impl Tls {
     }
 
     /// The pair in the files, if it is another one.
-    async fn look(
-        &self,
-        shown: Arc<Identity>,
-    ) -> Result<Option<(Identity, CertifiedKey)>, String> {
+    async fn look(&self, shown: Arc<Identity>) -> Result<Option<(Identity, CertifiedKey)>, String> {
         let served = self.served.clone();
         let look = move || {
             let found = served.read_again()?;

@@ -20,7 +20,7 @@ export function start(isSignedIn: () => boolean): Telemetry {
   const actions = new Actions((span) => outbox.addSpan(span), Date.now);
   const calls = new Calls(outbox, actions, Date.now);
   actions.listen(document);
-  observeCalls((method, endpoint) => calls.begin(method, endpoint));
+  observeCalls(calls);
   new Vitals(outbox).listen();
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") outbox.flush();
