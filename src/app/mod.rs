@@ -20,10 +20,11 @@ use crate::domain::Secret;
 use crate::store::Store;
 use crate::telemetry;
 
-/// Runs the commands that need no settings.
+/// Runs the commands that need no settings of the service, or few.
 pub fn without_settings(command: &Command) -> Option<ExitCode> {
     match command {
         Command::Sanitize { is_json } => Some(sanitize::run(*is_json)),
+        Command::Healthcheck => Some(healthcheck::run()),
         Command::Help => Some(print(command::USAGE)),
         Command::Version => Some(print(concat!("bangui ", env!("CARGO_PKG_VERSION")))),
         _ => None,
@@ -36,12 +37,13 @@ pub fn run(command: &Command, settings: Settings) -> ExitCode {
         Command::Serve => serve::run(settings),
         Command::Config => print(settings.to_string().trim_end()),
         Command::SendTest => send_test::run(&settings),
-        Command::Healthcheck => healthcheck::run(&settings),
         Command::SetupCode => setup_code(&settings),
         Command::ResetPassword => reset_password(&settings),
         Command::DeadLetters(command) => dead_letters::run(command, &settings.collector_dir),
         // The others need no settings and were run before.
-        Command::Sanitize { .. } | Command::Help | Command::Version => ExitCode::SUCCESS,
+        Command::Sanitize { .. } | Command::Healthcheck | Command::Help | Command::Version => {
+            ExitCode::SUCCESS
+        }
     }
 }
 

@@ -25,6 +25,7 @@ use crate::scheduler::{self, Task};
 use crate::settings::LogSettings;
 use crate::store::Store;
 use crate::tasks::Tasks;
+use crate::telemetry::metrics::Certificate;
 use crate::telemetry::{self, Telemetry, span};
 
 /// After the drain, changes that are under way, the journal and the outbox have so long to finish.
@@ -66,7 +67,7 @@ pub(super) fn run(settings: Settings) -> ExitCode {
 async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError> {
     let started = Instant::now();
     let stop = CancellationToken::new();
-    let listen = settings.listen;
+    let (listen, tls) = (settings.listen, settings.tls.clone());
     let has_collector = settings.export.logs.is_some() || settings.export.metrics.is_some();
     let has_destinations = settings.external.is_enabled && settings.export.logs.is_some();
     telemetry::metrics::watch_runtime(&Handle::current());
@@ -76,7 +77,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
         .instrument(span::root(tracing::info_span!("startup")))
         .await?;
     let Parts { store, audit, history, tasks, services } = parts;
-    let server = Server::bind(listen, services.clone()).await?;
+    let server = Server::bind(listen, tls, services.clone()).await?;
     stop_on_signal(stop.clone())?;
     tracing::info!(name: "bangui_ready", address = %server.address()?);
 
@@ -182,6 +183,9 @@ fn announce(settings: &Settings) {
     }
     if !settings.https && !settings.listen.ip().is_loopback() {
         tracing::warn!(name: "config_plain_http", address = %settings.listen);
+    }
+    if let Some(seconds) = settings.export.links.certificate_not_after_unix_seconds() {
+        telemetry::metrics::set_certificate_not_after(Certificate::OtlpClient, seconds);
     }
     let by_service = settings.export.summary.unencrypted.iter().cloned();
     for name in by_service.chain(settings.external.unencrypted()) {

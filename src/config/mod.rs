@@ -10,6 +10,8 @@ mod environment;
 mod export;
 mod external;
 mod forms;
+mod health;
+mod identity;
 mod link;
 mod names;
 mod print;
@@ -17,6 +19,7 @@ mod providers;
 mod proxies;
 mod queries;
 mod quiet;
+mod served_tls;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -28,9 +31,12 @@ pub use client::ClientSettings;
 pub use environment::{Environment, Problem};
 pub use export::{Export, LogBuffer, Protocol, Sampler, SignalLinks};
 pub use external::External;
-pub use link::{Identity, Link, Summary, Tls};
+pub use health::HealthSettings;
+pub use identity::Identity;
+pub use link::{Link, Summary, Tls};
 pub use proxies::TrustedProxies;
 pub use quiet::{ENDPOINTS, QuietEndpoints};
+pub use served_tls::ServedTls;
 
 use crate::domain::{Schedule, Secret};
 use export::Switches;
@@ -95,8 +101,11 @@ pub struct Log {
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// Whether browsers reach us over https (by `BANGUI_PUBLIC_URL`).
+    /// Whether browsers reach us over https: by `BANGUI_PUBLIC_URL`, or because the port itself
+    /// speaks TLS.
     pub https: bool,
+    /// What the port speaks TLS with, if it does.
+    pub tls: Option<ServedTls>,
     /// Peers whose forwarding headers are believed.
     pub trusted_proxies: TrustedProxies,
     /// Where state is kept.
@@ -164,8 +173,9 @@ impl Settings {
         let external = External::read(&mut env, switches);
         let data_dir = PathBuf::from(env.text("BANGUI_DATA_DIR").unwrap_or("./data".into()));
         let settings = Self {
-            listen: env.parse("BANGUI_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8000))),
-            https: public_url_is_https(&mut env),
+            listen: listen(&mut env),
+            https: is_https(&mut env),
+            tls: ServedTls::read(&mut env),
             trusted_proxies: TrustedProxies::read(&mut env),
             database_path: database_path(&mut env, &data_dir),
             data_dir,
@@ -203,7 +213,6 @@ impl Settings {
             jaeger_ui_url: page_url(&mut env, "BANGUI_JAEGER_UI_URL"),
             unknown: names::unknown(&env),
         };
-        refuse_what_is_not_served(&mut env);
         let problems = env.into_problems();
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
     }
@@ -234,17 +243,24 @@ impl FromStr for LogLevel {
     }
 }
 
-fn public_url_is_https(env: &mut Environment) -> bool {
+fn listen(env: &mut Environment) -> SocketAddr {
+    env.parse("BANGUI_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8000)))
+}
+
+/// Whether browsers come by https. A port with TLS cannot be reached by http at all, so a public
+/// address that says so is a mistake, and cookies would go by what is not there.
+fn is_https(env: &mut Environment) -> bool {
     const NAME: &str = "BANGUI_PUBLIC_URL";
-    let Some(uri) = env.optional::<http::Uri>(NAME) else { return false };
-    match uri.scheme_str() {
-        Some("https") => true,
-        Some("http") => false,
-        _ => {
-            env.problem(NAME, "must start with http:// or https://");
-            false
-        }
-    }
+    let has_tls = served_tls::is_asked_for(env);
+    let Some(uri) = env.optional::<http::Uri>(NAME) else { return has_tls };
+    let reason = match uri.scheme_str() {
+        Some("https") => return true,
+        Some("http") if has_tls => "is http://, but with BANGUI_TLS_CERT_FILE the port is https",
+        Some("http") => return false,
+        _ => "must start with http:// or https://",
+    };
+    env.problem(NAME, reason);
+    has_tls
 }
 
 fn database_path(env: &mut Environment, data_dir: &std::path::Path) -> PathBuf {
@@ -330,15 +346,6 @@ fn url(env: &mut Environment, name: &str, schemes: &[&str]) -> Option<String> {
     let schemes = schemes.join(":// or ");
     env.problem(name, format!("must be an {schemes}:// address without credentials"));
     None
-}
-
-/// A setting that a user relies on for safety must not be ignored in silence.
-fn refuse_what_is_not_served(env: &mut Environment) {
-    for name in ["BANGUI_TLS_CERT_FILE", "BANGUI_TLS_KEY_FILE"] {
-        if env.text(name).is_some() {
-            env.problem(name, "TLS is not served by this version; put a TLS proxy in front");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -52,6 +52,8 @@ impl Display for Settings {
         let summary = &self.export.summary;
         writeln!(f, "OTEL_EXPORTER_OTLP_HEADERS={}", masked(summary.has_headers))?;
         summary.files.iter().try_for_each(|(name, path)| writeln!(f, "{name}={path}"))?;
+        let served = self.tls.iter().flat_map(|tls| tls.lines());
+        served.into_iter().try_for_each(|(name, path)| writeln!(f, "{name}={path}"))?;
         self.external.write_variables(f)?;
         destinations::write(f, &self.export, &self.external)
     }

@@ -1,5 +1,7 @@
 //! Fetches a document over http from a neighbour (the collector, Jaeger), within limits.
 
+mod unverified;
+
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 use tracing::Instrument as _;
@@ -65,8 +67,24 @@ pub struct Answer {
 
 /// `GET`s a document. The wait covers connecting, head and body.
 pub async fn get(url: &str, wait: Duration, max_bytes: usize) -> Result<Answer, Error> {
+    whole(&*CLIENT, url, wait, max_bytes).await
+}
+
+/// The same over TLS, whoever answers: for the service's own port and nothing else.
+pub async fn get_unverified(url: &str, wait: Duration, max_bytes: usize) -> Result<Answer, Error> {
+    let connector = unverified::connector().map_err(|_| Error::Unreachable)?;
+    let client = Client::builder(TokioExecutor::new()).build(connector);
+    whole(&client, url, wait, max_bytes).await
+}
+
+async fn whole(
+    client: &Client<impl Connect + Clone + Send + Sync + 'static, Empty<Bytes>>,
+    url: &str,
+    wait: Duration,
+    max_bytes: usize,
+) -> Result<Answer, Error> {
     let mut body = BytesMut::new();
-    let status = stream(url, wait, max_bytes, |part| {
+    let status = parts(client, url, wait, max_bytes, |part| {
         body.extend_from_slice(part);
         ControlFlow::Continue(())
     })
@@ -77,6 +95,16 @@ pub async fn get(url: &str, wait: Duration, max_bytes: usize) -> Result<Answer, 
 /// `GET`s a document of which not everything is to be kept: each part is handed on as it comes,
 /// until one is answered with a break. Only the end of the call tells whether it was whole.
 pub async fn stream(
+    url: &str,
+    wait: Duration,
+    max_bytes: usize,
+    part: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<StatusCode, Error> {
+    parts(&*CLIENT, url, wait, max_bytes, part).await
+}
+
+async fn parts(
+    client: &Client<impl Connect + Clone + Send + Sync + 'static, Empty<Bytes>>,
     url: &str,
     wait: Duration,
     max_bytes: usize,
@@ -96,7 +124,7 @@ pub async fn stream(
         error.type = field::Empty,
     );
     let answer = async {
-        let response = CLIENT.request(request).await.map_err(|_| Error::Unreachable)?;
+        let response = client.request(request).await.map_err(|_| Error::Unreachable)?;
         let status = response.status();
         read(response.into_body(), max_bytes, part).await?;
         Ok(status)

@@ -24,6 +24,7 @@ const SHAPES: &[(&str, Shape)] = &[
     ("bangui.sanitizer.rule", is_word_of_the_source),
     ("bangui.task.name", is_word_of_the_source),
     ("bangui.telemetry.signal", |it| ["traces", "metrics", "logs"].contains(&it)),
+    ("bangui.tls.certificate.role", |it| ["server", "otlp_client"].contains(&it)),
     ("cpu.mode", |it| ["user", "system"].contains(&it)),
     ("db.collection.name", is_word_of_the_source),
     ("db.operation.name", |it| it.len() < 20 && it.bytes().all(|it| it.is_ascii_uppercase())),
