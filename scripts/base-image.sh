@@ -22,12 +22,15 @@ fail() {
 # What the slim image leaves out too: pages that nobody reads in a container, lists that age.
 slim_down() {
   local root=$1
-  rm -rf "$root"/usr/share/{doc,man,info,locale,lintian,linda,groff}/* "$root"/var/cache/apt/* \
+  find "$root/usr/share/doc" -type f ! -name copyright -delete
+  rm -rf "$root"/usr/share/{man,info,locale,lintian,linda,groff}/* "$root"/var/cache/apt/* \
     "$root"/var/lib/apt/lists/* "$root"/var/log/*.log "$root"/var/log/apt/* "$root"/debootstrap
   find "$root/var/cache" -type f -delete
   mkdir -p "$root/var/cache/apt/archives/partial" "$root/etc/dpkg/dpkg.cfg.d"
   printf 'path-exclude /usr/share/%s/*\n' doc man info locale lintian linda groff \
     >"$root/etc/dpkg/dpkg.cfg.d/docker"
+  # The licences stay.
+  echo 'path-include /usr/share/doc/*/copyright' >>"$root/etc/dpkg/dpkg.cfg.d/docker"
   # A package that is installed in a container must not start a service there.
   printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
   chmod 755 "$root/usr/sbin/policy-rc.d"
