@@ -65,7 +65,7 @@ ENV BANGUI_LISTEN=0.0.0.0:8000 BANGUI_DATA_DIR=/var/lib/bangui \
     BANGUI_COLLECTOR_DIR=/var/lib/otelcol
 VOLUME /var/lib/bangui
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+HEALTHCHECK --interval=5s --timeout=5s --start-period=20s --retries=3 \
     CMD ["/usr/local/bin/bangui", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/bangui"]
 CMD ["serve"]
