@@ -13,7 +13,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 # $(call need,TOOL,ADVICE): one clear line for a missing tool.
 need = @command -v $(1) >/dev/null || { echo "make: $(1) is missing: $(2)" >&2; exit 1; }
 
-.PHONY: help run ui build test test-all ci chaos bench checks fmt lint clean
+.PHONY: help run ui build images compose-test test test-all ci chaos bench checks fmt lint clean
 .PHONY: need-cargo need-node need-go need-python
 
 help: ## list the commands
@@ -39,6 +39,14 @@ ci: checks test-all ## everything that must hold before a change lands
 # No part of `ci`, which has a short form of it: it takes some ten minutes.
 chaos: need-cargo need-node need-go ## faults and restarts of Elasticsearch and syslog under load
 	@scripts/test.sh chaos
+
+# On the engine that runs, or on a private one that is gone afterwards.
+images: need-cargo need-node need-go ## build every image of docker-compose.yml, also without a registry
+	@scripts/with-engine.sh --build scripts/images.sh
+
+# No part of `ci`, which checks the files alone: it takes some ten minutes.
+compose-test: need-cargo need-node need-go need-python ## run docker-compose.yml on a real Docker engine
+	@scripts/compose-test.sh
 
 # No part of `ci`: figures depend on the machine. docs/PERFORMANCE.md says how to read them.
 bench: ui need-cargo need-python ## measure the log path and the sanitizer against their peers
