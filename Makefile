@@ -31,7 +31,7 @@ test: need-cargo need-node need-go ## the tests that show that the product works
 	@scripts/test.sh ui cargo rules browser
 
 test-all: need-cargo need-node need-go ## the same and the rest
-	@scripts/test.sh ui cargo rules browser components collector destinations
+	@scripts/test.sh ui cargo rules browser deploy components collector destinations
 
 # test-all holds all of test, so nothing runs twice.
 ci: checks test-all ## everything that must hold before a change lands
