@@ -73,7 +73,6 @@ put_documents() {
   put 0644 .env.example "$documents/examples/env"
   put 0644 deploy/jaeger/config.yaml "$documents/examples/jaeger.yaml"
   put 0644 deploy/systemd/jaeger.service "$documents/examples/jaeger.service"
-  put 0644 deploy/prometheus/prometheus.yml "$documents/examples/prometheus.yml"
   for file in docs/*.md; do
     put 0644 "$file" "$documents/${file##*/}"
   done

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Tests the Debian package as its user meets it: every command of docs/INSTALL.md's section on it,
 # as it stands there, in a fresh Debian 12 with its own systemd and fail2ban. Installation, sign-in,
-# a ban, a trace, upgrade, removal, purge; then it looks for what is left.
+# a ban, a trace, upgrade, removal, purge; then it looks for what is left. The commands for a node of
+# Kubernetes are run there, too.
 #
 #   scripts/deb-test.sh
 #
@@ -10,7 +11,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-readonly SECTION='Debian package with systemd'
+readonly DEBIAN='Debian package with systemd' KUBERNETES=Kubernetes
 # How long something that is on its way may take, on two busy cores.
 readonly WAIT_LIMIT_SECONDS=40
 readonly ADDRESS=198.51.100.7
@@ -45,17 +46,17 @@ soon() {
 }
 not() { ! "$@"; }
 
-# told HEADING: runs what the section says under that heading; its output is kept.
+# told HEADING [SECTION]: runs what the section says under that heading; its output is kept.
 told() {
   printf -- '----    docs/INSTALL.md, %s\n' "$1"
-  told_commands "$SECTION" "$1" >"$root/root/told.sh"
+  told_commands "${2:-$DEBIAN}" "$1" >"$root/root/told.sh"
   if ! in_root sh -eu /root/told.sh >"$work/told" 2>&1; then
     tail -n 20 "$work/told" | cut -c1-300
     ok "the commands of \"$1\" succeed" false
     return 1
   fi
   ok "the commands of \"$1\" succeed" true
-  done_headings+="$1"$'\n'
+  [ -n "${2:-}" ] || done_headings+="$1"$'\n'
 }
 
 # pack VERSION: the package of that version is the only one in the test's folder.
@@ -90,7 +91,7 @@ groups_are() { [ "$(in_root id -Gn "$1")" = "$2" ]; }
 is_healthy() { in_root bangui healthcheck; }
 version_is() { [ "$(in_root dpkg-query -Wf "\${Version}" bangui)" = "$1" ]; }
 is_told_to_build() {
-  [ "$(told_commands "$SECTION" "Build the package")" = "make deb" ] && grep -q '^deb:' Makefile
+  [ "$(told_commands "$DEBIAN" "Build the package")" = "make deb" ] && grep -q '^deb:' Makefile
 }
 # Every file but what a package manager, a log or this test itself writes.
 all_files() {
@@ -109,6 +110,21 @@ prepare() {
   install -m 0755 "$(scripts/build-jaeger.sh)" "$root/root/jaeger"
   boot_root "$root"
   ok "what builds the package is a target of the Makefile" is_told_to_build
+}
+
+folder_is() { [ "$(in_root stat -c %i /run/fail2ban)" = "$1" ]; }
+
+# A pod that has mounted the folder sees the socket only as long as it stays the same folder.
+kubernetes_node() {
+  local folder
+  cp deploy/kubernetes/fail2ban-node.conf "$root/root/"
+  told "Prepare the node" "$KUBERNETES"
+  ok "the node's fail2ban gives the group its socket" socket_is 'root:bangui-socket 660'
+  folder=$(in_root stat -c %i /run/fail2ban)
+  in_root systemctl restart fail2ban
+  ok "a restart gives it again" socket_is 'root:bangui-socket 660'
+  ok "in the same folder" folder_is "$folder"
+  told "Release the node" "$KUBERNETES"
 }
 
 set_up_answers() {
@@ -180,7 +196,7 @@ traces() {
     sed -n 's/.*"correlation_id":"\([0-9a-f]\{32\}\)".*/\1/p')
   ok "the ban's trace from before is in Jaeger" soon answers "16686/api/traces/$id" "$id"
   ok "and is what the page shows" soon answers "8000/api/traces/$id" '"spans"'
-  ok "metrics are there for Prometheus" soon answers 8889/metrics '^bangui_jail_banned'
+  ok "metrics are there for Prometheus" soon answers 8000/metrics '^bangui_jail_banned'
 }
 
 # What fail2ban's own life does to the socket.
@@ -258,6 +274,7 @@ binary=${DEB_BINARY:-${CARGO_TARGET_DIR:-target}/debug/bangui}
 [ -x "$binary" ] || cargo build --locked --bin bangui
 
 prepare
+kubernetes_node
 install_and_sign_in
 ban
 settings
@@ -268,7 +285,7 @@ confinement
 upgrade
 remove_and_purge
 ok "every command of the section was run" diff \
-  <(told_headings "$SECTION") <(printf '%s' "$done_headings" | LC_ALL=C sort)
+  <(told_headings "$DEBIAN") <(printf '%s' "$done_headings" | LC_ALL=C sort)
 end_root
 ok "no mount is left" not grep "$work" /proc/mounts
 find /sys/fs/cgroup -maxdepth 2 -name "bangui-root-$$" >"$work/groups"

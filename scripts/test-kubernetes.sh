@@ -44,3 +44,16 @@ for kustomization in base overlays/traces overlays/datadog; do
   built+=("$work/${kustomization##*/}.yaml")
 done
 "$python" scripts/check_kubernetes.py "${built[@]}"
+
+# What the documentation tells its reader to apply and to ask for is among what was built.
+told_lines Kubernetes >"$work/told"
+while IFS= read -r folder; do
+  [ -s "$work/${folder##*/}.yaml" ] || { echo "docs/INSTALL.md: $folder was not built"; exit 1; }
+done < <(grep -o -- '--kustomize [^ ]*' "$work/told" | cut -d' ' -f2)
+while IFS=/ read -r kind name; do
+  grep -A 20 -i "^kind: $kind$" "$work/traces.yaml" | grep -q "^  name: $name$" || {
+    echo "docs/INSTALL.md: no $kind $name"
+    exit 1
+  }
+done < <(grep -oE '(statefulset|service)/[a-z-]+' "$work/told")
+echo "1 passed, 0 failed"
