@@ -80,6 +80,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let server = Server::bind(listen, tls, services.clone()).await?;
     stop_on_signal(stop.clone())?;
     tracing::info!(name: "bangui_ready", address = %server.address()?);
+    super::ready::tell()?;
 
     // The journal and the outbox outlive all that writes into them, so they are stopped last.
     let stop_tellers = CancellationToken::new();
