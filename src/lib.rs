@@ -25,4 +25,5 @@ pub mod proto;
 pub mod scheduler;
 pub mod settings;
 pub mod store;
+pub mod tasks;
 pub mod telemetry;

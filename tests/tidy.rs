@@ -22,9 +22,9 @@ const COLUMNS_MAX: usize = 100;
 const PURPOSE_CHARS_MIN: usize = 20;
 
 /// What each top-level module of the crate may name of the others. Dependencies go one way: main →
-/// app → http → grpc → edge → auth, jails, settings → audit, history, lock → fail2ban, fetch, store
+/// app → http → grpc → edge → auth, jails, settings, tasks → audit, history, lock → fail2ban, fetch, store
 /// → domain. The doors `http` and `grpc` see use cases, never the store or fail2ban behind them.
-const MAY_NAME: [(&str, &str); 22] = [
+const MAY_NAME: [(&str, &str); 23] = [
     ("lib", ""),
     ("proto", ""),
     ("main", "app cli config"),
@@ -32,14 +32,15 @@ const MAY_NAME: [(&str, &str); 22] = [
     (
         "app",
         "audit auth collector config domain edge fail2ban fetch history http jails lock scheduler \
-         settings store telemetry",
+         settings store tasks telemetry",
     ),
-    ("http", "auth config domain edge fetch grpc history jails settings telemetry"),
+    ("http", "auth config domain edge fetch grpc history jails settings tasks telemetry"),
     ("grpc", "auth config domain edge history jails proto telemetry"),
-    ("edge", "auth collector config domain history jails lock settings telemetry"),
-    ("scheduler", "audit auth domain fail2ban history lock telemetry"),
+    ("edge", "auth collector config domain history jails lock settings tasks telemetry"),
+    ("scheduler", "audit auth domain fail2ban history lock tasks telemetry"),
     ("jails", "audit auth domain fail2ban history store telemetry"),
     ("settings", "audit auth config domain store telemetry"),
+    ("tasks", "audit auth domain lock store telemetry"),
     ("history", "domain fail2ban store telemetry"),
     ("audit", "domain store telemetry"),
     ("lock", "store telemetry"),

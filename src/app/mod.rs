@@ -3,6 +3,7 @@
 mod command;
 mod dead_letters;
 mod healthcheck;
+mod ready;
 mod sanitize;
 mod send_test;
 mod serve;

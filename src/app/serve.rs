@@ -24,6 +24,7 @@ use crate::lock::SchedulerLock;
 use crate::scheduler::{self, Task};
 use crate::settings::LogSettings;
 use crate::store::Store;
+use crate::tasks::Tasks;
 use crate::telemetry::metrics::Certificate;
 use crate::telemetry::{self, Telemetry, span};
 
@@ -79,6 +80,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let server = Server::bind(listen, tls, services.clone()).await?;
     stop_on_signal(stop.clone())?;
     tracing::info!(name: "bangui_ready", address = %server.address()?);
+    super::ready::tell()?;
 
     // The journal and the outbox outlive all that writes into them, so they are stopped last.
     let stop_tellers = CancellationToken::new();
@@ -93,12 +95,13 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
         let collector = services.collector.clone();
         tokio::spawn(scheduler::watch_destinations_always(collector, stop.clone()));
     }
-    let lock = services.lock.clone();
-    let tasks = tokio::spawn(scheduler::run_tasks(lock, tasks, stop.clone()));
+    let (lock, runs) = (services.lock.clone(), services.tasks.runs());
+    let tasks = tokio::spawn(scheduler::run_tasks(lock, runs, tasks, stop.clone()));
     http::serve(server, stop).await;
     let last_steps = async {
         services.jails.finish_changes().await;
         services.log_settings.finish_changes().await;
+        services.tasks.finish_changes().await;
         // A lost task has told of its panic.
         let _ = watch.await;
         let _ = tasks.await;
@@ -147,8 +150,10 @@ async fn assemble(
     .await?;
     let log_settings = LogSettings::start(audit.clone(), settings.log.level);
     let lock = SchedulerLock::new(store.clone(), settings.scheduler_lease_seconds)?;
-    let cleanup_interval = Duration::from_secs(settings.session_cleanup_seconds.into());
-    let tasks = vec![scheduler::remove_expired_sessions(auth.clone(), cleanup_interval)];
+    let cleanup_schedule = settings.session_cleanup_schedule.clone();
+    let tasks = vec![scheduler::remove_expired_sessions(auth.clone(), cleanup_schedule)];
+    let known = tasks.iter().map(Task::known).collect();
+    let task_runs = Tasks::new(store.clone(), lock.clone(), audit.clone(), known);
     let collector = Arc::new(Collector::new(settings.collector_metrics_url.clone()));
     let collector_log = OwnLog::new(settings.collector_log_url.clone());
     let site = site(settings, instance_id);
@@ -158,6 +163,7 @@ async fn assemble(
         history: history.clone(),
         log_settings,
         lock,
+        tasks: task_runs,
         collector,
         collector_log,
         site,

@@ -25,6 +25,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 pub use client::ClientSettings;
 pub use environment::{Environment, Problem};
@@ -37,7 +38,7 @@ pub use proxies::TrustedProxies;
 pub use quiet::{ENDPOINTS, QuietEndpoints};
 pub use served_tls::ServedTls;
 
-use crate::domain::Secret;
+use crate::domain::{Schedule, Secret};
 use export::Switches;
 
 /// How detailed the log is, from most to least.
@@ -119,8 +120,8 @@ pub struct Settings {
     pub api_token: Option<ApiToken>,
     /// How long the scheduler's lock outlives its holder's last heartbeat.
     pub scheduler_lease_seconds: u32,
-    /// How often expired sessions are removed.
-    pub session_cleanup_seconds: u32,
+    /// When expired sessions are removed.
+    pub session_cleanup_schedule: Schedule,
     /// The log.
     pub log: Log,
     /// How client addresses appear in the log.
@@ -163,6 +164,7 @@ const API_TOKEN_MIN_LENGTH: usize = 16;
 const SCHEDULER_LEASE_SECONDS: RangeInclusive<u32> = 2..=3600;
 /// Sessions end after half a day.
 const SESSION_CLEANUP_SECONDS: RangeInclusive<u32> = 1..=24 * 3600;
+const DEFAULT_SESSION_CLEANUP_SECONDS: u32 = 3600;
 
 impl Settings {
     /// Reads all settings, or tells everything that is wrong with them.
@@ -186,12 +188,7 @@ impl Settings {
                 30,
                 SCHEDULER_LEASE_SECONDS,
             ),
-            session_cleanup_seconds: seconds(
-                &mut env,
-                "BANGUI_SESSION_CLEANUP_SECONDS",
-                3600,
-                SESSION_CLEANUP_SECONDS,
-            ),
+            session_cleanup_schedule: session_cleanup_schedule(&mut env),
             log: Log::read(&mut env),
             log_client_ip: env.choice(
                 "BANGUI_LOG_CLIENT_IP",
@@ -288,6 +285,23 @@ fn seconds(env: &mut Environment, name: &str, default: u32, range: RangeInclusiv
             default
         }
     }
+}
+
+/// When a task runs: a number of seconds or a cron expression.
+fn schedule(env: &mut Environment, name: &str, default_seconds: u32) -> Schedule {
+    env.parse(name, Schedule::Every(Duration::from_secs(default_seconds.into())))
+}
+
+/// It had a setting of its own before all tasks had one of the same form.
+fn session_cleanup_schedule(env: &mut Environment) -> Schedule {
+    const NAME: &str = "BANGUI_TASK_SESSION_CLEANUP_SCHEDULE";
+    const EARLIER: &str = "BANGUI_SESSION_CLEANUP_SECONDS";
+    if env.text(NAME).is_some() && env.text(EARLIER).is_some() {
+        env.problem(EARLIER, format!("is set together with {NAME}; set one"));
+    }
+    let default = DEFAULT_SESSION_CLEANUP_SECONDS;
+    let default = seconds(env, EARLIER, default, SESSION_CLEANUP_SECONDS);
+    schedule(env, NAME, default)
 }
 
 fn admin_password(env: &mut Environment) -> Option<Secret<String>> {

@@ -28,7 +28,7 @@ impl Display for Settings {
             ("BANGUI_API_TOKEN", masked(self.api_token.is_some())),
             ("BANGUI_API_TOKEN_SCOPE", scope.to_owned()),
             ("BANGUI_SCHEDULER_LEASE_SECONDS", self.scheduler_lease_seconds.to_string()),
-            ("BANGUI_SESSION_CLEANUP_SECONDS", self.session_cleanup_seconds.to_string()),
+            ("BANGUI_TASK_SESSION_CLEANUP_SCHEDULE", self.session_cleanup_schedule.to_string()),
             ("BANGUI_LOG_LEVEL", self.log.level.as_str().to_owned()),
             ("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", self.log.suppress_third_party.to_string()),
             ("BANGUI_LOG_CLIENT_IP", self.log_client_ip.as_str().to_owned()),

@@ -13,7 +13,7 @@ const NONE: &str = "none";
 /// All endpoints that can be named, as they stand in the `endpoint` of log lines and metrics. A
 /// test of the HTTP side holds this list against its table of routes. `other` is not among them:
 /// a path that does not exist is always answered with an error, which is never quiet.
-pub const ENDPOINTS: [&str; 37] = [
+pub const ENDPOINTS: [&str; 39] = [
     "/",
     "/health",
     "/metrics",
@@ -30,6 +30,8 @@ pub const ENDPOINTS: [&str; 37] = [
     "/api/addresses/{id}",
     "/api/audit",
     "/api/scheduler/lock",
+    "/api/scheduler/tasks",
+    "/api/scheduler/tasks/{id}/runs",
     "/api/settings/log-level",
     "/api/traces/{id}",
     "/api/telemetry/collector-log",

@@ -7,10 +7,14 @@ mod address;
 mod ban;
 mod entries;
 mod jail_name;
+mod schedule;
 mod secret;
+mod task_run;
 
 pub use address::{Address, AddressError, Subject, SubjectError};
 pub use ban::{Ban, JailReport, JailStatus};
 pub use entries::{AuditEntry, ExplainedEntry, HistoryEntry};
 pub use jail_name::{JailName, JailNameError};
+pub use schedule::{CronExpression, Schedule, ScheduleError};
 pub use secret::Secret;
+pub use task_run::{RunResult, TaskRun};

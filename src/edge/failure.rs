@@ -9,7 +9,7 @@ use tonic::Code;
 
 use super::clean;
 use crate::domain::{AddressError, JailNameError};
-use crate::{auth, history, jails, lock, settings};
+use crate::{auth, history, jails, lock, settings, tasks};
 
 /// What a client is told of a cause that only the log names.
 const INTERNAL: &str = "something failed here; the log says what";
@@ -214,6 +214,16 @@ impl From<jails::Error> for Failure {
 impl From<settings::Error> for Failure {
     fn from(error: settings::Error) -> Self {
         Self::internal(error)
+    }
+}
+
+impl From<tasks::Error> for Failure {
+    fn from(error: tasks::Error) -> Self {
+        match error {
+            tasks::Error::Unknown(_) => Self::new(Kind::NotFound, error),
+            tasks::Error::Running(_) | tasks::Error::Already(_) => Self::new(Kind::Conflict, error),
+            tasks::Error::Store(_) | tasks::Error::Interrupted => Self::internal(error),
+        }
     }
 }
 

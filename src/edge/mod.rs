@@ -26,6 +26,7 @@ use crate::history::History;
 use crate::jails::Jails;
 use crate::lock::SchedulerLock;
 use crate::settings::LogSettings;
+use crate::tasks::Tasks;
 use crate::telemetry::sanitize::sanitize_for_logging;
 
 /// What the handlers work with. The composition root fills it.
@@ -41,6 +42,8 @@ pub struct Services {
     pub log_settings: LogSettings,
     /// Which instance runs the scheduled tasks.
     pub lock: SchedulerLock,
+    /// What they are, and how they went.
+    pub tasks: Tasks,
     /// What the collector tells of itself.
     pub collector: Arc<Collector>,
     /// What its own log said last.

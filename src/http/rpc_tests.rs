@@ -86,14 +86,16 @@ async fn services(folder: &Path) -> Arc<Services> {
         started_at: jiff::Timestamp::now(),
         started: Instant::now(),
     };
+    let lock = SchedulerLock::new(store.clone(), 30).unwrap();
     Arc::new(Services {
         collector: Arc::new(crate::collector::Collector::new("http://127.0.0.1:1/metrics".into())),
         collector_log: crate::collector::OwnLog::new("http://127.0.0.1:1/logs".into()),
         auth: auth.await.unwrap(),
         jails,
         history,
-        log_settings: LogSettings::start(audit, LogLevel::Info),
-        lock: SchedulerLock::new(store, 30).unwrap(),
+        log_settings: LogSettings::start(audit.clone(), LogLevel::Info),
+        tasks: crate::tasks::Tasks::new(store, lock.clone(), audit, vec![]),
+        lock,
         site,
         stop: CancellationToken::new(),
     })

@@ -5,7 +5,7 @@ use http::Method;
 use super::router::{Access, Route};
 use super::routes::{
     auth, bans, browser, collector_log, dashboard, events, jails, lists, metrics, page, scheduler,
-    settings, traces,
+    settings, tasks, traces,
 };
 
 macro_rules! route {
@@ -45,6 +45,11 @@ pub(super) static ROUTES: &[Route] = &[
     route!(GET "/api/telemetry/collector-log" as "/api/telemetry/collector-log", Read,
         collector_log::list),
     route!(GET "/api/scheduler/lock" as "/api/scheduler/lock", Read, scheduler::lock),
+    route!(GET "/api/scheduler/tasks" as "/api/scheduler/tasks", Read, tasks::list),
+    route!(GET "/api/scheduler/tasks/{task}/runs" as "/api/scheduler/tasks/{id}/runs", Read,
+        tasks::runs),
+    route!(POST "/api/scheduler/tasks/{task}/runs" as "/api/scheduler/tasks/{id}/runs", Write,
+        tasks::request),
     route!(GET "/api/events" as "/api/events", Read, events::stream),
     route!(POST "/v1/logs" as "/v1/logs", Session, browser::logs),
     route!(POST "/v1/metrics" as "/v1/metrics", Session, browser::metrics),

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use tracing::{Instrument as _, Span};
 
-use crate::store::{Claim, Error, Fence, LockRow, Store};
+use crate::store::{Claim, Error, Fence, LockRow, Renewal, Store};
 use crate::telemetry::span;
 
 /// A database with a lock in it. A statement may run although its future was dropped, much later
@@ -24,8 +24,11 @@ pub(super) trait Database: Send + Sync {
         seen: i64,
     ) -> impl Future<Output = Result<Option<i64>, Self::Error>> + Send;
 
-    /// Says that the holder lives; false if it is the holder no longer.
-    fn renew(&self, fence: &Fence) -> impl Future<Output = Result<bool, Self::Error>> + Send;
+    /// Says that the holder lives; nothing if it is the holder no longer.
+    fn renew(
+        &self,
+        fence: &Fence,
+    ) -> impl Future<Output = Result<Option<Renewal>, Self::Error>> + Send;
 
     /// Gives up whatever a process holds; false if it holds nothing.
     fn release(&self, claim: &Claim) -> impl Future<Output = Result<bool, Self::Error>> + Send;
@@ -42,7 +45,7 @@ impl Database for Store {
         self.acquire_lock(claim, seen).instrument(quiet()).await
     }
 
-    async fn renew(&self, fence: &Fence) -> Result<bool, Error> {
+    async fn renew(&self, fence: &Fence) -> Result<Option<Renewal>, Error> {
         self.renew_lock(fence).instrument(quiet()).await
     }
 

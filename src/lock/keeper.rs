@@ -180,14 +180,15 @@ impl<D: Database> Keeper<D> {
             let answer = self.answered(answer);
             self.is_failing &= answer.is_err();
             match answer {
-                Ok(false) => return End::Lost(TAKEN),
+                Ok(None) => return End::Lost(TAKEN),
                 // An answer from behind the deadline comes too late: the tasks have ended.
-                Ok(true) if Instant::now() < until => {
+                Ok(Some(renewal)) if Instant::now() < until => {
                     lease.extend(sent + self.timing.deadline);
+                    lease.tell_renewed(renewal);
                     metrics::set_scheduler_lock(true, Some(0.0));
                     next = sent + self.timing.interval;
                 }
-                Ok(true) => return End::Lost(TOO_LATE),
+                Ok(Some(_)) => return End::Lost(TOO_LATE),
                 Err(pause) => next = Instant::now() + pause,
             }
         }

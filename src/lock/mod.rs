@@ -72,7 +72,7 @@ use tokio_util::sync::CancellationToken;
 pub use crate::store::Error;
 use crate::store::{Claim, Store};
 use keeper::Keeper;
-pub use lease::{Fence, Lease};
+pub use lease::{Beat, DatabaseTime, Fence, Lease};
 
 /// Longer than any host's name; the rest would be an accident or a joke.
 const HOSTNAME_CHARS_MAX: usize = 255;
@@ -142,6 +142,14 @@ impl SchedulerLock {
     /// Whether this instance holds the lock now.
     pub fn is_held_here(&self) -> bool {
         self.held.borrow().as_ref().is_some_and(Lease::is_held)
+    }
+
+    /// Tells the tasks, if they run here, that a run was asked for; else the next heartbeat of
+    /// whoever runs them does.
+    pub fn tell_requested(&self) {
+        if let Some(lease) = &*self.held.borrow() {
+            lease.tell_requested();
+        }
     }
 
     /// Who holds the lock, and for how long still, as the database says.

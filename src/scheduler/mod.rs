@@ -8,6 +8,7 @@
 mod canary;
 mod destinations;
 mod task;
+mod turns;
 mod vitals;
 mod watch;
 
@@ -21,10 +22,12 @@ use tokio_util::sync::CancellationToken;
 use crate::audit::Audit;
 use crate::auth::Auth;
 use crate::collector::Collector;
+use crate::domain::Schedule;
 use crate::fail2ban::Client;
 use crate::history::History;
 use crate::lock::SchedulerLock;
-pub use task::Task;
+use crate::tasks::Runs;
+pub use task::{Run, Task};
 use watch::Watch;
 
 /// The pause before a task that was lost to a panic is started anew.
@@ -59,7 +62,7 @@ pub async fn watch_process_always(stop: CancellationToken) {
 
 /// Keeps the scheduler's lock, and runs the tasks while it is held. When it is told to stop, the
 /// tasks end first, and then the lock is released.
-pub async fn run_tasks(lock: SchedulerLock, tasks: Vec<Task>, stop: CancellationToken) {
+pub async fn run_tasks(lock: SchedulerLock, runs: Runs, tasks: Vec<Task>, stop: CancellationToken) {
     let stop_keeper = CancellationToken::new();
     let (keep, ended) = (lock.clone(), stop_keeper.clone());
     let keeper = tokio::spawn(async move {
@@ -67,7 +70,7 @@ pub async fn run_tasks(lock: SchedulerLock, tasks: Vec<Task>, stop: Cancellation
     });
     let mut running = JoinSet::new();
     for task in tasks {
-        running.spawn(task.run_always(lock.clone(), stop.clone()));
+        running.spawn(task.run_always(lock.clone(), runs.clone(), stop.clone()));
     }
     // A task's own panics end at its boundary, so that nothing is to be restarted here.
     while running.join_next().await.is_some() {}
@@ -77,11 +80,11 @@ pub async fn run_tasks(lock: SchedulerLock, tasks: Vec<Task>, stop: Cancellation
 }
 
 /// The task that removes sessions nobody can use any longer.
-pub fn remove_expired_sessions(auth: Auth, interval: Duration) -> Task {
-    Task::new("session_cleanup", interval, SESSION_CLEANUP_LIMIT, move |lease| {
+pub fn remove_expired_sessions(auth: Auth, schedule: Schedule) -> Task {
+    Task::new("session_cleanup", schedule, SESSION_CLEANUP_LIMIT, move |run| {
         let auth = auth.clone();
         async move {
-            let fence = lease.fence().ok_or("the scheduler lock was lost")?;
+            let fence = run.fence().ok_or("the scheduler lock was lost")?;
             auth.remove_expired_sessions(fence).await.map_err(|error| error.to_string())
         }
     })

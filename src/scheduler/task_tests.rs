@@ -25,7 +25,8 @@ where
 async fn outcome(task: &Task, lease: Lease, stop: &CancellationToken) -> Result<u64, &'static str> {
     // What was given up before is ended by the runtime, not at once.
     tokio::task::yield_now().await;
-    task.supervise(lease, stop).await.map_err(|failure| failure.kind)
+    let run = Run { lease, is_requested: false };
+    task.supervise(run, stop).await.map_err(|failure| failure.kind)
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,16 +71,6 @@ async fn a_run_that_is_given_up_does_not_go_on() {
     advance(HOUR).await;
     tokio::task::yield_now().await;
     assert_eq!(*steps.lock().unwrap(), before);
-}
-
-#[test]
-fn a_failed_run_is_tried_again_ever_later_and_an_interrupted_one_at_once() {
-    let task = task(|| async { Ok(0) });
-    let pauses = [1, 2, 3, 7, 100].map(|failures| task.pause_after(RunEnd::Failed, failures));
-    assert_eq!(pauses.map(|it| it.as_secs()), [60, 120, 240, 3600, 3600]);
-    assert_eq!(task.pause_after(RunEnd::Interrupted, 0), Duration::ZERO);
-    let pause = task.pause_after(RunEnd::Completed, 0);
-    assert!((HOUR..=HOUR + HOUR / JITTER_PARTS).contains(&pause), "{pause:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

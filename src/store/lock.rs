@@ -52,6 +52,15 @@ pub struct Claim {
     pub heartbeat_timeout: i64,
 }
 
+/// What the database answers to a heartbeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewal {
+    /// The database's clock, in unix seconds.
+    pub time: i64,
+    /// Whether somebody asked for a run of a task that has not begun.
+    pub has_requests: bool,
+}
+
 /// What a scheduled write must prove: that the lock is still held as it was when it was taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fence {
@@ -127,18 +136,23 @@ impl Store {
         self.run("INSERT", "scheduler_lock", query).await
     }
 
-    /// Says that the holder lives; false when it no longer is the holder. A stale lock that nobody
-    /// has taken becomes fresh again.
-    pub async fn renew_lock(&self, fence: &Fence) -> Result<bool, Error> {
-        let query = sqlx::query(
+    /// Says that the holder lives; nothing when it no longer is the holder. A stale lock that
+    /// nobody has taken becomes fresh again. The answer brings along what else the holder has to
+    /// know, so that it need not ask for it.
+    pub async fn renew_lock(&self, fence: &Fence) -> Result<Option<Renewal>, Error> {
+        let query = sqlx::query_as::<_, (i64, i64)>(concat!(
             "UPDATE scheduler_lock SET heartbeat_at = unixepoch() \
-             WHERE id = 1 AND epoch = ? AND pid = ? AND owner = ?",
-        )
+             WHERE id = 1 AND epoch = $1 AND pid = $2 AND owner = $3 \
+             RETURNING heartbeat_at, (SELECT count(*) FROM task_requests WHERE ",
+            super::tasks::request_stands!(),
+            ")"
+        ))
         .bind(fence.epoch)
         .bind(i64::from(fence.pid))
         .bind(&fence.owner)
-        .execute(&self.pool);
-        Ok(self.run("UPDATE", "scheduler_lock", query).await?.rows_affected() == 1)
+        .fetch_optional(&self.pool);
+        let row = self.run("UPDATE", "scheduler_lock", query).await?;
+        Ok(row.map(|(time, requests)| Renewal { time, has_requests: requests > 0 }))
     }
 
     /// Gives up what a process holds, whatever the epoch; false when it holds nothing. The row

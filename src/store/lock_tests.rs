@@ -44,8 +44,8 @@ async fn one_holds_it_until_it_is_released() {
     assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), Some(1));
     assert_eq!(store.acquire_lock(&claim("b"), 0).await.unwrap(), None);
     assert_eq!(store.acquire_lock(&claim("b"), 1).await.unwrap(), None);
-    assert!(store.renew_lock(&fence("a", 1)).await.unwrap());
-    assert!(!store.renew_lock(&fence("b", 1)).await.unwrap());
+    assert!(store.renew_lock(&fence("a", 1)).await.unwrap().is_some());
+    assert!(store.renew_lock(&fence("b", 1)).await.unwrap().is_none());
     let row = store.read_lock().await.unwrap().unwrap();
     assert_eq!((row.pid, row.hostname.as_deref()), (Some(7), Some("host-a")));
     assert_eq!((row.epoch, row.heartbeat_timeout, row.is_stale), (1, 30, false));
@@ -56,7 +56,7 @@ async fn one_holds_it_until_it_is_released() {
     let row = store.read_lock().await.unwrap().unwrap();
     assert_eq!((row.pid, row.hostname, row.owner, row.epoch), (None, None, None, 1));
     assert_eq!(store.acquire_lock(&claim("b"), 1).await.unwrap(), Some(2));
-    assert!(!store.renew_lock(&fence("a", 1)).await.unwrap(), "the old epoch");
+    assert!(store.renew_lock(&fence("a", 1)).await.unwrap().is_none(), "the old epoch");
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn who_lost_its_answer_takes_its_own_lock_again() {
     // The same statement once more, late: it must not raise the epoch behind the holder's back.
     assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), None);
     assert_eq!(store.acquire_lock(&claim("a"), 1).await.unwrap(), Some(2));
-    assert!(!store.renew_lock(&fence("a", 1)).await.unwrap());
+    assert!(store.renew_lock(&fence("a", 1)).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn a_heartbeat_revives_a_stale_lock_that_nobody_took() {
     let (_folder, store) = temporary().await;
     store.acquire_lock(&claim("a"), 0).await.unwrap();
     age(&store, 100).await;
-    assert!(store.renew_lock(&fence("a", 1)).await.unwrap());
+    assert!(store.renew_lock(&fence("a", 1)).await.unwrap().is_some());
     assert!(!store.read_lock().await.unwrap().unwrap().is_stale);
 }
 
@@ -100,7 +100,7 @@ async fn epochs_cannot_begin_anew() {
     assert!(error.unwrap_err().to_string().contains("epoch"));
     for epoch in [6, 7] {
         sqlx::query("DELETE FROM scheduler_lock").execute(&store.pool).await.unwrap();
-        assert!(!store.renew_lock(&fence("a", epoch - 1)).await.unwrap());
+        assert!(store.renew_lock(&fence("a", epoch - 1)).await.unwrap().is_none());
         assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), Some(epoch));
         assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), None, "it came late");
     }
@@ -121,7 +121,7 @@ async fn who_writes_the_documented_columns_only_holds_it_too() {
     assert_eq!(store.acquire_lock(&claim("a"), 1).await.unwrap(), Some(2));
     for sql in ["UPDATE scheduler_lock SET pid = 99", "UPDATE scheduler_lock SET epoch = 3"] {
         sqlx::query(sql).execute(&store.pool).await.unwrap();
-        assert!(!store.renew_lock(&fence("a", 2)).await.unwrap());
+        assert!(store.renew_lock(&fence("a", 2)).await.unwrap().is_none());
         assert!(store.fenced(&fence("a", 2)).await.is_err());
         let row = store.read_lock().await.unwrap().unwrap();
         assert!(!row.is_free() && !row.is_of(&claim("a")), "{row:?}");

@@ -1,4 +1,5 @@
-//! The store: accounts, sessions, audit, ban history and the scheduler's lock in SQLite.
+//! The store: accounts, sessions, audit, ban history, the scheduler's lock and
+//! the runs of its tasks in SQLite.
 //!
 //! Every statement runs inside a client span and is measured (see `Store::run`), so a request's
 //! trace shows its SQL. Statements are constants; values are always bound.
@@ -7,6 +8,7 @@ mod accounts;
 mod audit;
 mod history;
 mod lock;
+mod tasks;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -19,7 +21,8 @@ use tracing::Instrument as _;
 pub use accounts::{Account, NewSession, Session};
 pub use audit::{AuditResult, NewAudit, UntoldAudit, UntoldQuery};
 pub use history::{OpenBan, RecordedBan};
-pub use lock::{Claim, Fence, LockRow};
+pub use lock::{Claim, Fence, LockRow, Renewal};
+pub use tasks::{NewTaskRun, Requested, TakenUp, TaskEnd, TaskRequest, TaskState};
 
 use crate::telemetry::metrics;
 

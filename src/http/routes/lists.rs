@@ -90,7 +90,7 @@ pub(in crate::http) async fn address(call: Call) -> Result<Response<Body>, Probl
     body::json(StatusCode::OK, &answer)
 }
 
-fn bounds(call: &Call) -> Result<(i64, i64), Problem> {
+pub(super) fn bounds(call: &Call) -> Result<(i64, i64), Problem> {
     let limit = i64::try_from(call.limit()?).unwrap_or(i64::MAX);
     let before = match call.query("cursor") {
         None => i64::MAX,
@@ -102,7 +102,7 @@ fn bounds(call: &Call) -> Result<(i64, i64), Problem> {
 }
 
 /// One more row than asked for tells whether there is a next page.
-fn answer<R, T: Serialize>(
+pub(super) fn answer<R, T: Serialize>(
     mut rows: Vec<R>,
     limit: i64,
     id: impl Fn(&R) -> i64,
@@ -116,7 +116,7 @@ fn answer<R, T: Serialize>(
     body::json(StatusCode::OK, &Page { items, next })
 }
 
-fn time(seconds: i64) -> Option<Timestamp> {
+pub(super) fn time(seconds: i64) -> Option<Timestamp> {
     Timestamp::from_second(seconds).ok()
 }
 

@@ -12,4 +12,5 @@ pub(super) mod metrics;
 pub(super) mod page;
 pub(super) mod scheduler;
 pub(super) mod settings;
+pub(super) mod tasks;
 pub(super) mod traces;

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
 use super::super::database::Database;
-use crate::store::{Claim, Fence, LockRow};
+use crate::store::{Claim, Fence, LockRow, Renewal};
 
 /// SplitMix64: small, and the same everywhere.
 #[derive(Debug, Clone)]
@@ -314,11 +314,13 @@ impl Database for Connection {
         .await
     }
 
-    async fn renew(&self, fence: &Fence) -> Result<bool, Self::Error> {
+    async fn renew(&self, fence: &Fence) -> Result<Option<Renewal>, Self::Error> {
         let fence = fence.clone();
         self.run(move |world| {
             let now_ms = world.now_ms();
-            world.table.renew(&fence, now_ms)
+            let time = now_ms.div_euclid(1000);
+            let is_renewed = world.table.renew(&fence, now_ms);
+            is_renewed.then_some(Renewal { time, has_requests: false })
         })
         .await
     }

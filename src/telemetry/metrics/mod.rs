@@ -50,7 +50,7 @@ pub use rpc::rpc_call;
 pub use runtime::watch_runtime;
 pub use scheduler::{
     scheduler_lock_heartbeat_lost, scheduler_lock_held_by_other, scheduler_lock_taken_over,
-    set_scheduler_lock, task,
+    set_scheduler_lock, task, task_left, task_taken_up,
 };
 pub use state::{
     Listener, history_waits_since, listener_came, listener_left, set_audit_unconfirmed,

@@ -17,8 +17,17 @@ struct Lock {
 }
 
 static LOCK: ArcSwapOption<Lock> = ArcSwapOption::const_empty();
-/// When each task last succeeded. Names are words of the source, so there are few.
-static SUCCESSES: ArcSwapOption<BTreeMap<&'static str, Instant>> = ArcSwapOption::const_empty();
+/// A task that runs here.
+#[derive(Debug, Clone, Copy, Default)]
+struct Task {
+    /// How far apart its runs are to be, if that is known.
+    interval_seconds: Option<f64>,
+    /// How long ago its last success was when it was reported, and when that was.
+    success: Option<(f64, Instant)>,
+}
+
+/// The tasks that run on this instance. Names are words of the source, so there are few.
+static TASKS: ArcSwapOption<BTreeMap<&'static str, Task>> = ArcSwapOption::const_empty();
 
 pub(super) fn set_lock(is_held: bool, age_seconds: Option<f64>) {
     LOCK.store(Some(Arc::new(Lock { is_held, age_seconds, reported: Instant::now() })));
@@ -36,18 +45,53 @@ pub(super) fn lock_age_seconds() -> Option<f64> {
     Some(lock.age_seconds?.max(0.0) + lock.reported.elapsed().as_secs_f64())
 }
 
+fn change_tasks(change: impl Fn(&mut BTreeMap<&'static str, Task>)) {
+    TASKS.rcu(|tasks| {
+        let mut tasks = tasks.as_deref().cloned().unwrap_or_default();
+        change(&mut tasks);
+        Some(Arc::new(tasks))
+    });
+}
+
+/// A task runs here from now on.
+pub(super) fn task_taken_up(
+    task: &'static str,
+    interval_seconds: f64,
+    success_age_seconds: Option<f64>,
+) {
+    // The database's clock was set back if it is negative.
+    let success = success_age_seconds.map(|age| (age.max(0.0), Instant::now()));
+    let known = Task { interval_seconds: Some(interval_seconds), success };
+    change_tasks(|tasks| {
+        tasks.insert(task, known);
+    });
+}
+
+/// A task runs elsewhere, or nowhere.
+pub(super) fn task_left(task: &'static str) {
+    change_tasks(|tasks| {
+        tasks.remove(task);
+    });
+}
+
 pub(super) fn task_succeeded(task: &'static str) {
     let now = Instant::now();
-    SUCCESSES.rcu(|known| {
-        let mut known = known.as_deref().cloned().unwrap_or_default();
-        known.insert(task, now);
-        Some(Arc::new(known))
-    });
+    change_tasks(|tasks| tasks.entry(task).or_default().success = Some((0.0, now)));
 }
 
 /// Seconds since each task's last success.
 pub(super) fn success_ages_seconds() -> Vec<(&'static str, f64)> {
-    let successes = SUCCESSES.load();
-    let all = successes.iter().flat_map(|known| known.iter());
-    all.map(|(task, at)| (*task, at.elapsed().as_secs_f64())).collect()
+    let age = |task: &Task| task.success.map(|(age, at)| age + at.elapsed().as_secs_f64());
+    of_tasks(age)
+}
+
+/// How far apart each task's runs are to be.
+pub(super) fn task_intervals_seconds() -> Vec<(&'static str, f64)> {
+    of_tasks(|task| task.interval_seconds)
+}
+
+fn of_tasks(value: impl Fn(&Task) -> Option<f64>) -> Vec<(&'static str, f64)> {
+    let tasks = TASKS.load();
+    let all = tasks.iter().flat_map(|tasks| tasks.iter());
+    all.filter_map(|(name, task)| Some((*name, value(task)?))).collect()
 }

@@ -18,7 +18,15 @@ const TASK_DURATION: Definition =
 const TASK_LAST_SUCCESS: Definition = Definition::gauge(
     "bangui.task.last_success.age",
     "s",
-    "Time since the last success of a scheduled task; absent before the first one.",
+    "Time since the last success of a scheduled task; absent before the first one, and on \
+     instances that do not run it.",
+)
+.with(&["bangui.task.name"], TASK_SERIES_MAX);
+const TASK_INTERVAL: Definition = Definition::gauge(
+    "bangui.task.interval",
+    "s",
+    "Time between two runs of a task by its schedule, the longest of the next few of a cron \
+     expression; absent on instances that do not run it.",
 )
 .with(&["bangui.task.name"], TASK_SERIES_MAX);
 const LOCK_HELD: Definition = Definition::gauge(
@@ -51,6 +59,7 @@ const LOCK_HELD_BY_OTHER: Definition = Definition::counter(
 pub(super) const DEFINITIONS: &[&Definition] = &[
     &TASK_DURATION,
     &TASK_LAST_SUCCESS,
+    &TASK_INTERVAL,
     &LOCK_HELD,
     &LOCK_AGE,
     &LOCK_TAKEOVERS,
@@ -79,6 +88,11 @@ pub(super) fn install(meter: &Meter) {
             observer.observe(age, &[KeyValue::new("bangui.task.name", task)]);
         }
     });
+    TASK_INTERVAL.observe_seconds(meter, |observer| {
+        for (task, interval) in scheduled::task_intervals_seconds() {
+            observer.observe(interval, &[KeyValue::new("bangui.task.name", task)]);
+        }
+    });
     let _ = INSTRUMENTS.set(Instruments {
         task_duration: TASK_DURATION.build_duration(meter),
         lock_takeovers: LOCK_TAKEOVERS.build_counter_from_zero(meter),
@@ -97,6 +111,17 @@ pub fn task(task: &'static str, seconds: f64, error_type: Option<&'static str>) 
     attributes.push(KeyValue::new("bangui.task.name", task));
     attributes.extend(error_type.map(|error| KeyValue::new("error.type", error)));
     instruments.task_duration.record(seconds, &attributes);
+}
+
+/// A task runs on this instance from now on: every so many seconds, by its schedule, and how long
+/// ago it last succeeded, on whichever instance.
+pub fn task_taken_up(task: &'static str, interval_seconds: i64, success_age_seconds: Option<f64>) {
+    scheduled::task_taken_up(task, interval_seconds as f64, success_age_seconds);
+}
+
+/// A task runs on this instance no longer.
+pub fn task_left(task: &'static str) {
+    scheduled::task_left(task);
 }
 
 /// Whether this instance holds the scheduler's lock, and how old the holder's heartbeat is.
