@@ -39,6 +39,8 @@ const HANDSHAKE: u8 = 0x16;
 const PLAIN_ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\n\
     content-length: 28\r\nconnection: close\r\n\r\nthis port speaks https alone";
 const PLAIN_REQUEST_MAX_BYTES: u64 = 64 * 1024;
+/// A client of plain http has so long to take its answer and hang up.
+const PLAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the client chose in its handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +123,8 @@ impl Tls {
             Ok(1..) if first[0] == HANDSHAKE => {}
             // A method begins with a letter.
             Ok(1..) if first[0].is_ascii_uppercase() => {
-                answer_plain(&mut stream).await;
+                // Whether it has heard the answer makes no difference.
+                let _ = timeout(PLAIN_TIMEOUT, answer_plain(&mut stream)).await;
                 return Err(Refused::PlainHttp);
             }
             Ok(_) | Err(_) => return Err(Refused::Silent),
@@ -199,7 +202,7 @@ async fn answer_plain(stream: &mut TcpStream) {
     let _ = request.read(&mut part).await;
     let stream = request.get_mut();
     if stream.write_all(PLAIN_ANSWER).await.is_ok() && stream.shutdown().await.is_ok() {
-        // Until the client hangs up; the handshake's limit holds here, too.
+        // Until the client hangs up.
         while matches!(request.read(&mut part).await, Ok(1..)) {}
     }
 }

@@ -51,4 +51,5 @@ mod sign_in;
 mod stdout;
 mod story;
 mod telemetry;
+mod tls;
 mod trace_context;

@@ -27,6 +27,7 @@ fn wrong_settings_are_told_one_line_each() {
         ("BANGUI_SCHEDULER_LEASE_SECONDS", "0"),
         ("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", "perhaps"),
         ("BANGUI_TLS_CERT_FILE", "cert.pem"),
+        ("BANGUI_TLS_KEY_FILE", "key.pem"),
         ("BANGUI_TRUSTED_PROXIES", "10.0.0.300"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://u:hunt2@h:4317"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon"),

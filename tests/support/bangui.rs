@@ -33,6 +33,7 @@ pub(crate) struct Ended {
 }
 
 /// How to start one.
+#[derive(Clone)]
 pub(crate) struct Builder {
     env: Vec<(String, String)>,
     data_dir: Option<PathBuf>,
@@ -56,6 +57,12 @@ impl Builder {
 
     pub(crate) fn socket(self, path: &Path) -> Self {
         self.env("BANGUI_FAIL2BAN_SOCKET", path.display())
+    }
+
+    /// Has its port speak TLS; `stranger` and `admin` do not.
+    pub(crate) fn served_tls(self, certificate: &Path, key: &Path) -> Self {
+        self.env("BANGUI_TLS_CERT_FILE", certificate.display())
+            .env("BANGUI_TLS_KEY_FILE", key.display())
     }
 
     /// Keeps the state in this folder, for a restart.
