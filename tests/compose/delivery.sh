@@ -76,7 +76,7 @@ replays_dead_letters() {
 
 is_removed() {
   docker rm --force "$COMPOSE_PROJECT_NAME-intake"
-  documented 'docker compose down --volumes --remove-orphans'
+  documented "docker compose --profile '*' down --volumes --remove-orphans"
   local filter=label=com.docker.compose.project=$COMPOSE_PROJECT_NAME
   equal "$(docker ps --all --quiet --filter "$filter")" '' containers
   equal "$(docker volume ls --quiet --filter "$filter")" '' volumes
