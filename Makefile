@@ -52,13 +52,14 @@ compose-test: need-cargo need-node need-go need-python ## run docker-compose.yml
 bench: ui need-cargo need-python ## measure the log path and the sanitizer against their peers
 	@cargo bench --locked --bench log_path --bench sanitizer
 
-checks: need-cargo ui
+checks: need-cargo need-go need-python ui
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	# No target of `all`, since it runs for itself.
 	cargo clippy --locked --test destinations -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 	scripts/lint-scripts.sh
+	scripts/lint-compose.sh
 
 fmt: need-cargo ## format the Rust sources
 	cargo fmt

@@ -12,7 +12,7 @@ work=$(mktemp -d)
 readonly root work password=correct-horse-battery-staple
 # shellcheck source=tests/compose/lib.sh
 source "$root/tests/compose/lib.sh"
-for part in stack images recovery delivery host; do
+for part in stack images recovery proxy delivery host; do
   # shellcheck source=/dev/null
   source "$root/tests/compose/$part.sh"
 done
@@ -33,6 +33,7 @@ tear_down() {
 }
 finish() {
   end_host_fail2ban
+  end_proxy
   tear_down
   rm -rf "$work"
 }
@@ -49,8 +50,10 @@ fi
 test_stack
 test_images
 test_recovery
+test_proxy
 test_delivery
 test_host_fail2ban
 test_removal
-printf '%s passed, %s failed\n' "$passed" "$failed"
+# For the script around this one, which counts on.
+printf '%s passed, %s failed\n' "$passed" "$failed" | tee "${COUNTS_FILE:-/dev/null}"
 [ "$failed" -eq 0 ]
