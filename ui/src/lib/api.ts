@@ -1,6 +1,7 @@
 // The only place that calls `fetch`, but for what tells the service of the page itself: typed
 // results that never throw, and the correlation id of every answer, so that any message on the
 // page can lead to its trace.
+import { at } from "./place";
 import { toProblem, unreachable } from "./problem";
 import type { AuditItem, Ban, CollectorLogItem, HistoryItem, Jail, LogLevel } from "./types";
 import type { LogLevelName, Page, Problem, Session, Status, Trace } from "./types";
@@ -90,7 +91,7 @@ async function call<T>(
     init.headers = { ...init.headers, traceparent: observed.traceparent };
   }
   try {
-    const response = await fetch(path, init);
+    const response = await fetch(at(path), init);
     const result = await read<T>(response, path);
     observed.ended(response.status);
     return result;
