@@ -50,5 +50,6 @@ mod settings;
 mod sign_in;
 mod stdout;
 mod story;
+mod tasks;
 mod telemetry;
 mod trace_context;
