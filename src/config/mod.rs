@@ -385,10 +385,25 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon"),
             ("BANGUI_SCHEDULER_LEASE_SECONDS", "1"),
             ("BANGUI_SESSION_CLEANUP_SECONDS", "soon"),
+            ("BANGUI_TASK_SESSION_CLEANUP_SCHEDULE", "61 * * * *"),
         ]);
-        assert_eq!(found.len(), 7, "{found:?}");
+        // Both of the last two are wrong, and they must not be set together.
+        assert_eq!(found.len(), 9, "{found:?}");
         assert!(found.iter().all(|line| !line.contains("hunt2")), "{found:?}");
         assert!(found[0].starts_with("BANGUI_LISTEN: "), "{found:?}");
+    }
+
+    #[test]
+    fn a_task_has_a_schedule_of_one_form() {
+        let shown = |pairs: [(&str, &str); 1]| {
+            let settings = Settings::read(Environment::from_pairs(pairs)).unwrap();
+            settings.session_cleanup_schedule.to_string()
+        };
+        assert_eq!(shown([("BANGUI_LISTEN", "")]), "3600");
+        assert_eq!(shown([("BANGUI_SESSION_CLEANUP_SECONDS", "60")]), "60");
+        let name = "BANGUI_TASK_SESSION_CLEANUP_SCHEDULE";
+        assert_eq!(shown([(name, "7200")]), "7200");
+        assert_eq!(shown([(name, "*/10 3 * * MON")]), "*/10 3 * * MON");
     }
 
     #[test]

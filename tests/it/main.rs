@@ -50,6 +50,7 @@ mod settings;
 mod sign_in;
 mod stdout;
 mod story;
+mod tasks;
 mod telemetry;
 mod tls;
 mod trace_context;

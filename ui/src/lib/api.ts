@@ -4,7 +4,8 @@
 import { at } from "./place";
 import { toProblem, unreachable } from "./problem";
 import type { AuditItem, Ban, CollectorLogItem, HistoryItem, Jail, LogLevel } from "./types";
-import type { LogLevelName, Page, Problem, Session, Status, Trace } from "./types";
+import type { LogLevelName, Page, Problem, Session, Status, Task, TaskRun } from "./types";
+import type { Trace } from "./types";
 
 /** Longer than the service's own limits, so that its answer is seen rather than ours. */
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -170,6 +171,21 @@ export const api = {
       "PUT",
       "/api/settings/log-level",
       seconds === null ? { level } : { level, for_seconds: seconds },
+    ),
+  tasks: () => call<Page<Task>>("GET", "/api/scheduler/tasks"),
+  taskRuns: (task: string, limit: number) =>
+    call<Page<TaskRun>>(
+      "GET",
+      `/api/scheduler/tasks/${segment(task)}/runs${query({ limit })}`,
+      undefined,
+      "/api/scheduler/tasks/{id}/runs",
+    ),
+  runTask: (task: string) =>
+    call<{ task: string; correlation_id: string | null }>(
+      "POST",
+      `/api/scheduler/tasks/${segment(task)}/runs`,
+      undefined,
+      "/api/scheduler/tasks/{id}/runs",
     ),
   trace: (id: string) =>
     call<Trace>("GET", `/api/traces/${segment(id)}`, undefined, "/api/traces/{id}"),
