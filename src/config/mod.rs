@@ -5,6 +5,7 @@
 
 mod client;
 mod collector;
+mod database;
 mod destinations;
 mod environment;
 mod export;
@@ -28,6 +29,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use client::ClientSettings;
+pub use database::DatabaseUrl;
 pub use environment::{Environment, Problem};
 pub use export::{Export, LogBuffer, Protocol, Sampler, SignalLinks};
 pub use external::External;
@@ -110,8 +112,10 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// Where state is kept.
     pub data_dir: PathBuf,
-    /// The SQLite file.
+    /// The SQLite file, unless there is a server.
     pub database_path: PathBuf,
+    /// The Postgres server that is used in its place.
+    pub database_url: Option<DatabaseUrl>,
     /// fail2ban's socket.
     pub fail2ban_socket: PathBuf,
     /// Password of the first account.
@@ -172,12 +176,14 @@ impl Settings {
         let switches = Switches::read(&mut env);
         let external = External::read(&mut env, switches);
         let data_dir = PathBuf::from(env.text("BANGUI_DATA_DIR").unwrap_or("./data".into()));
+        let (database_path, database_url) = database::read(&mut env, &data_dir);
         let settings = Self {
             listen: listen(&mut env),
             https: is_https(&mut env),
             tls: ServedTls::read(&mut env),
             trusted_proxies: TrustedProxies::read(&mut env),
-            database_path: database_path(&mut env, &data_dir),
+            database_path,
+            database_url,
             data_dir,
             fail2ban_socket: env.parse("BANGUI_FAIL2BAN_SOCKET", DEFAULT_FAIL2BAN_SOCKET.into()),
             admin_password: admin_password(&mut env),
@@ -261,18 +267,6 @@ fn is_https(env: &mut Environment) -> bool {
     };
     env.problem(NAME, reason);
     has_tls
-}
-
-fn database_path(env: &mut Environment, data_dir: &std::path::Path) -> PathBuf {
-    const NAME: &str = "BANGUI_DATABASE_URL";
-    let Some(url) = env.text(NAME) else { return data_dir.join("bangui.db") };
-    match url.strip_prefix("sqlite://") {
-        Some(path) if !path.is_empty() => PathBuf::from(path),
-        _ => {
-            env.problem(NAME, "must be sqlite:// followed by a path; this version knows no other");
-            PathBuf::new()
-        }
-    }
 }
 
 fn seconds(env: &mut Environment, name: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
@@ -381,7 +375,7 @@ mod tests {
             ("BANGUI_LISTEN", "nowhere"),
             ("BANGUI_LOG_LEVEL", "loud"),
             ("BANGUI_ADMIN_PASSWORD", "hunt2"),
-            ("BANGUI_DATABASE_URL", "postgres://u:hunt2@h/db"),
+            ("BANGUI_DATABASE_URL", "mysql://u:hunt2@h/db"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon"),
             ("BANGUI_SCHEDULER_LEASE_SECONDS", "1"),
             ("BANGUI_SESSION_CLEANUP_SECONDS", "soon"),
