@@ -7,6 +7,7 @@ mod accounts;
 mod audit;
 mod history;
 mod lock;
+mod opening;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -76,6 +77,7 @@ impl Store {
             std::fs::create_dir_all(folder)
                 .map_err(|error| Error::Folder { path: folder.to_owned(), error })?;
         }
+        let _turn = opening::turn(path.parent().unwrap_or(Path::new("."))).await;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)

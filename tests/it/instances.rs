@@ -17,8 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::support::{
-    API_TOKEN, Bangui, Builder, Fail2ban, SOON, eventually, expect, heavy, random,
+    API_TOKEN, Bangui, Builder, Fail2ban, PASSWORD, SOON, eventually, expect, heavy, random,
 };
 use evidence::Evidence;
 use fleet::{Instance, Random};
@@ -178,4 +180,43 @@ fn five_instances_on_one_sqlite_file_lose_nothing_through_pauses_and_kills() {
     println!("INSTANCES_SEED={seed} INSTANCES_SECONDS={}", time.as_secs());
     let folder = tempfile::tempdir().unwrap();
     five_instances(folder.path(), seed, time);
+}
+
+#[test]
+fn five_that_start_at_once_without_a_database_all_start_and_one_account_is_made() {
+    let _turn = heavy();
+    for is_password_known in [true, false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let builder = Bangui::builder().data_dir(folder.path());
+        let builder =
+            if is_password_known { builder } else { builder.without("BANGUI_ADMIN_PASSWORD") };
+        let mut instances = start_at_once(&builder);
+        if !is_password_known {
+            set_up_at_once(&mut instances, folder.path());
+        }
+        for instance in &mut instances {
+            instance.running().admin().get("/api/dashboard/status").expect(200);
+            instance.fall(false);
+        }
+        let lives: Vec<_> = instances.into_iter().flat_map(|instance| instance.lives).collect();
+        verdict::check_lives(&lives, PEAK_MIB_MAX);
+        assert_eq!(Evidence::open(folder.path()).integrity(), "ok");
+    }
+}
+
+/// Five people have the code, and each of them wants to be the first.
+fn set_up_at_once(instances: &mut [Instance], folder: &Path) {
+    let code = std::fs::read_to_string(folder.join("setup-code")).unwrap();
+    let body = json!({ "code": code.trim(), "password": PASSWORD });
+    let mut statuses: Vec<_> = thread::scope(|scope| {
+        let clients = instances.iter_mut().map(|it| it.running().stranger());
+        let answers: Vec<_> = clients
+            .map(|client| scope.spawn(|| { client }.post("/api/auth/setup", &body).status))
+            .collect();
+        answers.into_iter().map(|answer| answer.join().unwrap()).collect()
+    });
+    statuses.sort_unstable();
+    // The code of the first is used up, whichever of both the others notice.
+    let is_late = |status: &u16| [401, 409].contains(status);
+    assert!(statuses[0] == 204 && statuses[1..].iter().all(is_late), "{statuses:?}");
 }
