@@ -17,10 +17,11 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(60);
 /// Between two looks.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Waits for our turn, which lasts until what is returned is dropped. There is none in a folder
-/// that cannot be locked, such as one of some network file systems.
-pub(super) async fn turn(folder: &Path) -> Option<File> {
-    let folder = File::open(folder).ok()?;
+/// Waits for our turn to open a file, which lasts until what is returned is dropped. There is none
+/// in a folder that cannot be locked, such as one of some network file systems.
+pub(super) async fn turn(path: &Path) -> Option<File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new("."))).ok()?;
     let until = Instant::now() + TURN_TIMEOUT;
     while Instant::now() < until {
         match folder.try_lock() {
@@ -40,8 +41,8 @@ mod tests {
     #[tokio::test]
     async fn one_has_its_turn_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
-        let first = turn(folder.path()).await.unwrap();
-        let path = folder.path().to_owned();
+        let path = folder.path().join("bangui.db");
+        let first = turn(&path).await.unwrap();
         let second = tokio::spawn(async move { turn(&path).await.is_some() });
         sleep(5 * LOOK_INTERVAL).await;
         assert!(!second.is_finished(), "it did not wait");
