@@ -12,6 +12,7 @@ mod history;
 mod instances;
 mod lock;
 mod notices;
+mod opening;
 mod postgres;
 mod sqlite;
 mod tasks;

@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use tokio::time::{Instant, sleep};
 
 use super::backend::Backend;
-use super::{Error, Store};
+use super::{Error, Store, opening};
 
 /// SQLite writes one at a time; a few readers beside it are plenty for an operator's page.
 const CONNECTIONS_MAX: u32 = 4;
@@ -29,6 +29,7 @@ impl Store {
             std::fs::create_dir_all(folder)
                 .map_err(|error| Error::Folder { path: folder.to_owned(), error })?;
         }
+        let _turn = opening::turn(path).await;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)

@@ -32,6 +32,7 @@ mod grpc;
 mod grpc_alike;
 mod grpc_watch;
 mod grpcurl;
+mod instances;
 mod instruments;
 mod loops;
 mod otlp_settings;
