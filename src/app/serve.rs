@@ -23,7 +23,7 @@ use crate::jails::Jails;
 use crate::lock::SchedulerLock;
 use crate::scheduler::{self, Task};
 use crate::settings::LogSettings;
-use crate::store::Store;
+use crate::store::{OnCorruption, Store};
 use crate::telemetry::{self, Telemetry, span};
 
 /// After the drain, changes that are under way, the journal and the outbox have so long to finish.
@@ -76,6 +76,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let Parts { store, audit, history, tasks, services } = parts;
     let server = Server::bind(listen, services.clone()).await?;
     stop_on_signal(stop.clone())?;
+    tokio::spawn(stop_on_corruption(store.clone(), stop.clone()));
     tracing::info!(name: "bangui_ready", address = %server.address()?);
 
     // The journal and the outbox outlive all that writes into them, so they are stopped last.
@@ -90,6 +91,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let lock = services.lock.clone();
     let tasks = tokio::spawn(scheduler::run_tasks(lock, tasks, stop.clone()));
     http::serve(server, stop).await;
+    let is_corrupted = store.is_corrupted();
     let last_steps = async {
         services.jails.finish_changes().await;
         services.log_settings.finish_changes().await;
@@ -108,7 +110,14 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
         );
     }
     tracing::info!(name: "bangui_stopped", uptime_seconds = started.elapsed().as_secs());
-    Ok(())
+    // Whoever starts services starts this one anew, and the file is looked at before it serves.
+    if is_corrupted { Err("the database is corrupted".into()) } else { Ok(()) }
+}
+
+/// A damaged database takes what is written and loses it: better a short absence.
+async fn stop_on_corruption(store: Store, stop: CancellationToken) {
+    stop.run_until_cancelled(store.corrupted()).await;
+    stop.cancel();
 }
 
 /// What the service is made of.
@@ -127,7 +136,11 @@ async fn assemble(
     stop: CancellationToken,
 ) -> Result<Parts, StartError> {
     announce(&settings);
-    let store = Store::open(&settings.database_path).await?;
+    let on_corruption = match settings.maintenance.set_aside_corrupted_database {
+        true => OnCorruption::SetAside,
+        false => OnCorruption::Refuse,
+    };
+    let store = Store::open_checked(&settings.database_path, on_corruption).await?;
     let history = History::start(client.clone(), store.clone()).await?;
     let audit = Audit::new(store.clone());
     let jails = Jails::start(client, history.clone(), audit.clone()).await?;

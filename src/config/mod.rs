@@ -11,6 +11,7 @@ mod export;
 mod external;
 mod forms;
 mod link;
+mod maintenance;
 mod names;
 mod print;
 mod providers;
@@ -28,6 +29,7 @@ pub use environment::{Environment, Problem};
 pub use export::{Export, LogBuffer, Protocol, Sampler, SignalLinks};
 pub use external::External;
 pub use link::{Identity, Link, Summary, Tls};
+pub use maintenance::Maintenance;
 pub use proxies::TrustedProxies;
 pub use quiet::{ENDPOINTS, QuietEndpoints};
 
@@ -112,6 +114,8 @@ pub struct Settings {
     pub scheduler_lease_seconds: u32,
     /// How often expired sessions are removed.
     pub session_cleanup_seconds: u32,
+    /// Upkeep of the database, and of the way of telemetry.
+    pub maintenance: Maintenance,
     /// The log.
     pub log: Log,
     /// How client addresses appear in the log.
@@ -182,6 +186,7 @@ impl Settings {
                 3600,
                 SESSION_CLEANUP_SECONDS,
             ),
+            maintenance: Maintenance::read(&mut env),
             log: Log::read(&mut env),
             log_client_ip: env.choice(
                 "BANGUI_LOG_CLIENT_IP",

@@ -5,7 +5,9 @@
 
 mod accounts;
 mod audit;
+mod backup;
 mod history;
+mod integrity;
 mod lock;
 
 use std::future::Future;
@@ -18,7 +20,9 @@ use tracing::Instrument as _;
 
 pub use accounts::{Account, NewSession, Session};
 pub use audit::{AuditResult, NewAudit, UntoldAudit, UntoldQuery};
+pub use backup::{BackupError, backup};
 pub use history::{OpenBan, RecordedBan};
+pub use integrity::{IntegrityError, OnCorruption, check_database};
 pub use lock::{Claim, Fence, LockRow};
 
 use crate::telemetry::metrics;
@@ -41,6 +45,9 @@ pub enum Error {
         /// What the system said.
         error: std::io::Error,
     },
+    /// The file is damaged, or cannot be guarded.
+    #[error(transparent)]
+    Integrity(#[from] IntegrityError),
     /// A migration failed.
     #[error("cannot bring the database up to date: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -67,6 +74,7 @@ pub enum Error {
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: SqlitePool,
+    guard: integrity::Guard,
 }
 
 impl Store {
@@ -76,6 +84,7 @@ impl Store {
             std::fs::create_dir_all(folder)
                 .map_err(|error| Error::Folder { path: folder.to_owned(), error })?;
         }
+        let (guard, turn) = integrity::enter(path).await?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -96,7 +105,8 @@ impl Store {
             })?;
         restrict_to_owner(path);
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
-        Ok(Self { pool })
+        drop(turn);
+        Ok(Self { pool, guard })
     }
 
     /// Waits for running statements and closes the database.
@@ -124,7 +134,10 @@ impl Store {
         );
         let started = Instant::now();
         let result = statement.instrument(span.clone()).await;
-        let error_type = result.as_ref().err().map(error_type);
+        let error_type = result.as_ref().err().map(|error| {
+            self.guard.look_at(error);
+            error_type(error)
+        });
         if let Some(error_type) = error_type {
             span.record("otel.status_code", "ERROR").record("error.type", error_type);
         }

@@ -21,6 +21,7 @@ mod cli;
 mod cli_trace;
 mod client_address;
 mod dashboards;
+mod database;
 mod dead_letters;
 mod delivery;
 mod events;
