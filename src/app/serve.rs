@@ -21,7 +21,7 @@ use crate::history::History;
 use crate::http::{self, Server};
 use crate::jails::Jails;
 use crate::lock::SchedulerLock;
-use crate::scheduler::{self, Task};
+use crate::scheduler::{self, Retention, Task};
 use crate::settings::LogSettings;
 use crate::store::{OnCorruption, Store};
 use crate::telemetry::{self, Telemetry, span};
@@ -155,7 +155,15 @@ async fn assemble(
     let log_settings = LogSettings::start(audit.clone(), settings.log.level);
     let lock = SchedulerLock::new(store.clone(), settings.scheduler_lease_seconds)?;
     let cleanup_interval = Duration::from_secs(settings.session_cleanup_seconds.into());
-    let tasks = vec![scheduler::remove_expired_sessions(auth.clone(), cleanup_interval)];
+    let retention = Retention {
+        history_days: settings.maintenance.history_retention_days,
+        audit_days: settings.maintenance.audit_retention_days,
+    };
+    let tasks = vec![
+        scheduler::remove_expired_sessions(auth.clone(), cleanup_interval),
+        scheduler::remove_old_rows(history.clone(), audit.clone(), retention),
+        scheduler::sync_history(history.clone(), retention),
+    ];
     let collector = Collector::new(settings.collector_metrics_url.clone());
     let collector_log = OwnLog::new(settings.collector_log_url.clone());
     let site = site(settings, instance_id);

@@ -7,6 +7,7 @@
 
 mod canary;
 mod task;
+mod upkeep;
 mod vitals;
 mod watch;
 
@@ -22,6 +23,7 @@ use crate::fail2ban::Client;
 use crate::history::History;
 use crate::lock::SchedulerLock;
 pub use task::Task;
+pub use upkeep::{Retention, remove_old_rows, sync_history};
 use watch::Watch;
 
 /// The pause before a task that was lost to a panic is started anew.

@@ -6,9 +6,11 @@
 mod accounts;
 mod audit;
 mod backup;
+mod fail2ban_rows;
 mod history;
 mod integrity;
 mod lock;
+mod retention;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use tracing::Instrument as _;
 pub use accounts::{Account, NewSession, Session};
 pub use audit::{AuditResult, NewAudit, UntoldAudit, UntoldQuery};
 pub use backup::{BackupError, backup};
+pub use fail2ban_rows::{EndedBan, EndedBans, Fail2banRows, Unreadable};
 pub use history::{OpenBan, RecordedBan};
 pub use integrity::{IntegrityError, OnCorruption, check_database};
 pub use lock::{Claim, Fence, LockRow};

@@ -53,3 +53,4 @@ mod stdout;
 mod story;
 mod telemetry;
 mod trace_context;
+mod upkeep;
