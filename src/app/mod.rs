@@ -1,5 +1,6 @@
 //! The composition root: the only place that knows all parts, and the commands that use them.
 
+mod backup;
 mod command;
 mod dead_letters;
 mod healthcheck;
@@ -41,6 +42,8 @@ pub fn run(command: &Command, settings: Settings) -> ExitCode {
         Command::SetupCode => setup_code(&settings),
         Command::ResetPassword => reset_password(&settings),
         Command::DeadLetters(command) => dead_letters::run(command, &settings.collector_dir),
+        Command::Backup(options) => backup::run(options, &settings),
+        Command::CheckDatabase => backup::check(&settings),
         // The others need no settings and were run before.
         Command::Sanitize { .. } | Command::Healthcheck | Command::Help | Command::Version => {
             ExitCode::SUCCESS

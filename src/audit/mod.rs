@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use crate::domain::AuditEntry;
-use crate::store::{AuditResult, Error, NewAudit, Store};
+use crate::store::{AuditResult, Error, Fence, NewAudit, Store};
 use crate::telemetry::metrics::AUDIT_ROWS;
 use crate::telemetry::span;
 use outbox::{Outbox, ToLog};
@@ -65,6 +65,11 @@ impl Audit {
     /// Tells finished rows to the log until it is told to stop. One task of the process runs it.
     pub async fn empty_outbox(self, stop: CancellationToken) {
         Outbox::new(self, ToLog).run(stop).await;
+    }
+
+    /// Removes told rows from before a time, at most so many; returns how many. A scheduled write.
+    pub async fn remove_told(&self, fence: &Fence, before: i64, limit: i64) -> Result<u64, Error> {
+        self.store.delete_told_audit(fence, before, limit).await
     }
 
     /// The newest rows before an id.

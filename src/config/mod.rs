@@ -14,6 +14,7 @@ mod forms;
 mod health;
 mod identity;
 mod link;
+mod maintenance;
 mod names;
 mod print;
 mod providers;
@@ -36,6 +37,7 @@ pub use external::External;
 pub use health::HealthSettings;
 pub use identity::Identity;
 pub use link::{Link, Summary, Tls};
+pub use maintenance::Maintenance;
 pub use proxies::TrustedProxies;
 pub use quiet::{ENDPOINTS, QuietEndpoints};
 pub use served_tls::ServedTls;
@@ -126,6 +128,8 @@ pub struct Settings {
     pub scheduler_lease_seconds: u32,
     /// When expired sessions are removed.
     pub session_cleanup_schedule: Schedule,
+    /// Upkeep of the database, and of the way of telemetry.
+    pub maintenance: Maintenance,
     /// The log.
     pub log: Log,
     /// How client addresses appear in the log.
@@ -195,6 +199,7 @@ impl Settings {
                 SCHEDULER_LEASE_SECONDS,
             ),
             session_cleanup_schedule: session_cleanup_schedule(&mut env),
+            maintenance: Maintenance::read(&mut env),
             log: Log::read(&mut env),
             log_client_ip: env.choice(
                 "BANGUI_LOG_CLIENT_IP",

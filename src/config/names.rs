@@ -6,7 +6,7 @@ use super::{Environment, collector};
 const PREFIX: &str = "BANGUI_";
 
 /// Those that belong neither to a provider nor to the collector.
-const OWN: [&str; 34] = [
+const OWN: [&str; 38] = [
     "BANGUI_ADDRESS",
     "BANGUI_LISTEN",
     "BANGUI_PUBLIC_URL",
@@ -25,6 +25,10 @@ const OWN: [&str; 34] = [
     "BANGUI_SCHEDULER_LEASE_SECONDS",
     "BANGUI_SESSION_CLEANUP_SECONDS",
     "BANGUI_TASK_SESSION_CLEANUP_SCHEDULE",
+    "BANGUI_DATABASE_SET_ASIDE_CORRUPTED",
+    "BANGUI_HISTORY_RETENTION_DAYS",
+    "BANGUI_AUDIT_RETENTION_DAYS",
+    "BANGUI_TELEMETRY_SELF_CHECK_SECONDS",
     "BANGUI_LOG_LEVEL",
     "BANGUI_SUPPRESS_THIRD_PARTY_LOGS",
     "BANGUI_LOG_CLIENT_IP",

@@ -48,7 +48,8 @@ impl Display for Settings {
             ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", buffer.batch_records.to_string()),
             ("BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE", buffer.buffer_records.to_string()),
         ];
-        lines.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))?;
+        let mut lines = lines.into_iter().chain(self.maintenance.lines());
+        lines.try_for_each(|(name, value)| writeln!(f, "{name}={value}"))?;
         let summary = &self.export.summary;
         writeln!(f, "OTEL_EXPORTER_OTLP_HEADERS={}", masked(summary.has_headers))?;
         summary.files.iter().try_for_each(|(name, path)| writeln!(f, "{name}={path}"))?;

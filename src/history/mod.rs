@@ -8,6 +8,7 @@ mod journal;
 mod ledger;
 pub mod live;
 mod peers;
+mod upkeep;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -23,6 +24,7 @@ use journal::{Batch, Waiting};
 pub use ledger::Held;
 use ledger::{Fact, Ledger};
 use live::{Live, LiveEvent};
+pub use upkeep::{SyncError, Synced};
 
 /// Source of a fact: fail2ban's own list.
 pub const FROM_LIST: &str = "list";

@@ -9,6 +9,7 @@ mod canary;
 mod destinations;
 mod task;
 mod turns;
+mod upkeep;
 mod vitals;
 mod watch;
 
@@ -28,6 +29,7 @@ use crate::history::History;
 use crate::lock::SchedulerLock;
 use crate::tasks::Runs;
 pub use task::{Run, Task};
+pub use upkeep::{Retention, remove_old_rows, sync_history};
 use watch::Watch;
 
 /// The pause before a task that was lost to a panic is started anew.

@@ -8,16 +8,19 @@
 mod accounts;
 mod audit;
 mod backend;
+mod backup;
+mod fail2ban_rows;
 mod history;
 mod instances;
+mod integrity;
 mod lock;
 mod notices;
 mod opening;
 mod postgres;
+mod retention;
 mod sqlite;
 mod tasks;
 
-use std::fs::File;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,7 +31,10 @@ use tracing::Instrument as _;
 
 pub use accounts::{Account, NewSession, Session};
 pub use audit::{AuditResult, NewAudit, UntoldAudit, UntoldQuery};
+pub use backup::{BackupError, backup};
+pub use fail2ban_rows::{EndedBan, EndedBans, Fail2banRows, Unreadable};
 pub use history::{OpenBan, RecordedBan};
+pub use integrity::{IntegrityError, OnCorruption, check_database};
 pub use lock::{Claim, Fence, LockRow, Renewal};
 pub use notices::Notices;
 pub use tasks::{NewTaskRun, Requested, TakenUp, TaskEnd, TaskRequest, TaskState};
@@ -50,6 +56,9 @@ pub enum Error {
         /// What the system said.
         error: std::io::Error,
     },
+    /// The file is damaged, or cannot be guarded.
+    #[error(transparent)]
+    Integrity(#[from] IntegrityError),
     /// A migration failed.
     #[error("cannot bring the database up to date: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -79,7 +88,7 @@ pub struct Store {
     /// Random for each process.
     instance: Arc<str>,
     /// Held while this process uses a database's file.
-    _presence: Option<Arc<File>>,
+    guard: Option<integrity::Guard>,
 }
 
 impl Store {
@@ -89,7 +98,7 @@ impl Store {
             collection: "database",
             error,
         })?;
-        Ok(Self { pool, instance: instance.into(), _presence: None })
+        Ok(Self { pool, instance: instance.into(), guard: None })
     }
 
     /// Waits for running statements and closes the database.
@@ -122,7 +131,12 @@ impl Store {
         );
         let started = Instant::now();
         let result = self.pool.within_limit(statement).instrument(span.clone()).await;
-        let error_type = result.as_ref().err().map(error_type);
+        let error_type = result.as_ref().err().map(|error| {
+            if let Some(guard) = &self.guard {
+                guard.look_at(error);
+            }
+            error_type(error)
+        });
         if let Some(error_type) = error_type {
             span.record("otel.status_code", "ERROR").record("error.type", error_type);
         }
@@ -137,7 +151,9 @@ impl Error {
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Statement { error, .. } => is_unavailable(error),
-            Self::Folder { .. } | Self::Migration(_) | Self::Fenced { .. } => false,
+            Self::Folder { .. } | Self::Integrity(_) | Self::Migration(_) | Self::Fenced { .. } => {
+                false
+            }
         }
     }
 }
