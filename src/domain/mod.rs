@@ -5,12 +5,15 @@
 
 mod address;
 mod ban;
+pub mod blocklist;
 mod entries;
 mod jail_name;
+mod network;
 mod secret;
 
 pub use address::{Address, AddressError, Subject, SubjectError};
 pub use ban::{Ban, JailReport, JailStatus};
 pub use entries::{AuditEntry, ExplainedEntry, HistoryEntry};
 pub use jail_name::{JailName, JailNameError};
+pub use network::{Network, Special};
 pub use secret::Secret;
