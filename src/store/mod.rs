@@ -5,6 +5,7 @@
 
 mod accounts;
 mod audit;
+mod blocklists;
 mod history;
 mod lock;
 
@@ -18,6 +19,7 @@ use tracing::Instrument as _;
 
 pub use accounts::{Account, NewSession, Session};
 pub use audit::{AuditResult, NewAudit, UntoldAudit, UntoldQuery};
+pub use blocklists::{BlocklistRow, ImportClaim, ImportEnd, KnownEntry, NewBlocklist, SourceText};
 pub use history::{OpenBan, RecordedBan};
 pub use lock::{Claim, Fence, LockRow};
 
@@ -61,6 +63,9 @@ pub enum Error {
         /// The epoch in which it was held.
         epoch: i64,
     },
+    /// An import wrote after another had taken its list. Nothing was written.
+    #[error("the import was overtaken by another; nothing was written")]
+    ClaimLost,
 }
 
 /// A handle on the database; cheap to clone.
