@@ -46,7 +46,7 @@ const MAY_NAME: [(&str, &str); 22] = [
     ("auth", "audit config domain store telemetry"),
     ("fail2ban", "domain telemetry"),
     ("collector", "fetch"),
-    ("fetch", "telemetry"),
+    ("fetch", "domain telemetry"),
     ("store", "domain telemetry"),
     ("domain", ""),
     ("config", "domain"),
