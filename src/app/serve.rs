@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 
 use crate::audit::Audit;
 use crate::auth::Auth;
+use crate::blocklists::{self, Blocklists};
 use crate::collector::{Collector, OwnLog};
 use crate::config::Settings;
 use crate::edge::{Services, Site};
@@ -92,6 +93,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     http::serve(server, stop).await;
     let last_steps = async {
         services.jails.finish_changes().await;
+        services.blocklists.finish_imports().await;
         services.log_settings.finish_changes().await;
         // A lost task has told of its panic.
         let _ = watch.await;
@@ -130,6 +132,14 @@ async fn assemble(
     let store = Store::open(&settings.database_path).await?;
     let history = History::start(client.clone(), store.clone()).await?;
     let audit = Audit::new(store.clone());
+    let blocklists = Blocklists::new(
+        client.clone(),
+        history.clone(),
+        audit.clone(),
+        store.clone(),
+        blocklist_options(&settings),
+        stop.clone(),
+    );
     let jails = Jails::start(client, history.clone(), audit.clone()).await?;
     let auth = Auth::start(
         store.clone(),
@@ -142,12 +152,17 @@ async fn assemble(
     let log_settings = LogSettings::start(audit.clone(), settings.log.level);
     let lock = SchedulerLock::new(store.clone(), settings.scheduler_lease_seconds)?;
     let cleanup_interval = Duration::from_secs(settings.session_cleanup_seconds.into());
-    let tasks = vec![scheduler::remove_expired_sessions(auth.clone(), cleanup_interval)];
+    let check_interval = Duration::from_secs(settings.blocklists.check_seconds.into());
+    let tasks = vec![
+        scheduler::remove_expired_sessions(auth.clone(), cleanup_interval),
+        scheduler::refresh_blocklists(blocklists.clone(), check_interval),
+    ];
     let collector = Collector::new(settings.collector_metrics_url.clone());
     let collector_log = OwnLog::new(settings.collector_log_url.clone());
     let site = site(settings, instance_id);
     let services = Services {
         auth,
+        blocklists,
         jails,
         history: history.clone(),
         log_settings,
@@ -158,6 +173,17 @@ async fn assemble(
         stop,
     };
     Ok(Parts { store, audit, history, tasks, services: Arc::new(services) })
+}
+
+fn blocklist_options(settings: &Settings) -> blocklists::Options {
+    let trusted = settings.trusted_proxies.networks();
+    blocklists::Options {
+        folder: settings.blocklists.dir.clone(),
+        allow_private: settings.blocklists.allow_private_sources,
+        lease_seconds: settings.scheduler_lease_seconds,
+        slow_seconds: settings.blocklists.slow_seconds,
+        trusted_proxies: trusted.filter_map(|network| network.parse().ok()).collect(),
+    }
 }
 
 fn announce(settings: &Settings) {

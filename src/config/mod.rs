@@ -3,6 +3,7 @@
 //! `docs/CONFIGURATION.md` lists every variable. A wrong one stops the start with exit code 78
 //! and one line for each problem.
 
+mod blocklists;
 mod client;
 mod collector;
 mod destinations;
@@ -23,6 +24,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+pub use blocklists::BlocklistSettings;
 pub use client::ClientSettings;
 pub use environment::{Environment, Problem};
 pub use export::{Export, LogBuffer, Protocol, Sampler, SignalLinks};
@@ -112,6 +114,8 @@ pub struct Settings {
     pub scheduler_lease_seconds: u32,
     /// How often expired sessions are removed.
     pub session_cleanup_seconds: u32,
+    /// Lists of addresses from elsewhere.
+    pub blocklists: BlocklistSettings,
     /// The log.
     pub log: Log,
     /// How client addresses appear in the log.
@@ -182,6 +186,7 @@ impl Settings {
                 3600,
                 SESSION_CLEANUP_SECONDS,
             ),
+            blocklists: BlocklistSettings::read(&mut env),
             log: Log::read(&mut env),
             log_client_ip: env.choice(
                 "BANGUI_LOG_CLIENT_IP",

@@ -6,7 +6,7 @@ use super::{Environment, collector};
 const PREFIX: &str = "BANGUI_";
 
 /// Those that belong neither to a provider nor to the collector.
-const OWN: [&str; 32] = [
+const OWN: [&str; 36] = [
     "BANGUI_ADDRESS",
     "BANGUI_LISTEN",
     "BANGUI_PUBLIC_URL",
@@ -23,6 +23,10 @@ const OWN: [&str; 32] = [
     "BANGUI_API_TOKEN_SCOPE",
     "BANGUI_SCHEDULER_LEASE_SECONDS",
     "BANGUI_SESSION_CLEANUP_SECONDS",
+    "BANGUI_BLOCKLIST_DIR",
+    "BANGUI_BLOCKLIST_ALLOW_PRIVATE_SOURCES",
+    "BANGUI_BLOCKLIST_CHECK_SECONDS",
+    "BANGUI_BLOCKLIST_SLOW_SECONDS",
     "BANGUI_LOG_LEVEL",
     "BANGUI_SUPPRESS_THIRD_PARTY_LOGS",
     "BANGUI_LOG_CLIENT_IP",

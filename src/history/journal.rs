@@ -15,7 +15,7 @@ use tracing::{Instrument as _, Span};
 
 use super::ledger::{Fact, Held};
 use super::live::LiveEvent;
-use super::{FROM_OPERATOR, History};
+use super::{FROM_BLOCKLIST, FROM_OPERATOR, History};
 use crate::store::{Error, RecordedBan};
 use crate::telemetry::metrics::{self, BANS_OBSERVED, UNBANS_OBSERVED, report};
 
@@ -27,6 +27,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(250);
 /// The most log lines that one observation writes; a first start in front of a busy fail2ban
 /// would otherwise write tens of thousands. The store still gets every one.
 const LINES_PER_OBSERVATION_MAX: usize = 100;
+
+/// Pages are told of more facts than this in one piece: they read everything afresh.
+const EVENTS_PER_BATCH_MAX: usize = 200;
 
 /// Facts that were found together.
 #[derive(Debug)]
@@ -102,9 +105,16 @@ async fn tell(history: &History, batch: Batch) {
         attempt += 1;
     }
     let mut lines = 0_usize;
+    // An import tells pages itself, now and then.
+    let is_told_singly = source != FROM_BLOCKLIST && facts.len() <= EVENTS_PER_BATCH_MAX;
+    if source != FROM_BLOCKLIST && !is_told_singly {
+        history.live().skip();
+    }
     for fact in facts {
         lines += log(&fact, source, lines < LINES_PER_OBSERVATION_MAX);
-        history.live().publish(live_event(fact, source, correlation_id.clone()));
+        if is_told_singly {
+            history.live().publish(live_event(fact, source, correlation_id.clone()));
+        }
     }
     if lines > LINES_PER_OBSERVATION_MAX {
         let suppressed = lines - LINES_PER_OBSERVATION_MAX;
@@ -120,6 +130,8 @@ async fn record(
     source: &'static str,
     correlation_id: Option<&str>,
 ) -> Result<(), Error> {
+    // Operators set lists up, and the reason tells which it was.
+    let source = if source == FROM_BLOCKLIST { FROM_OPERATOR } else { source };
     let unbanned = |fact: &Fact| match fact {
         Fact::Unbanned(jail, ip) => Some((jail.clone(), ip.clone())),
         Fact::Banned(_) | Fact::Corrected(_) => None,
@@ -144,10 +156,10 @@ async fn record(
 }
 
 /// Writes the line of a fact, if there is still room for it; returns how many lines it is worth.
-/// An operator's change has its own event, written where it is made.
+/// An operator's change has its own event, written where it is made; so has an import.
 fn log(fact: &Fact, source: &'static str, has_room: bool) -> usize {
     match fact {
-        _ if source == FROM_OPERATOR => 0,
+        _ if source == FROM_OPERATOR || source == FROM_BLOCKLIST => 0,
         Fact::Corrected(_) => 0,
         Fact::Banned(Held { ban, .. }) => {
             if has_room {

@@ -92,6 +92,14 @@ impl Live {
         self.latest.send_replace(id);
     }
 
+    /// Tells all pages that more happened than can be told one by one: they read everything afresh.
+    pub fn skip(&self) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.clear();
+        let id = *self.latest.borrow() + 1;
+        self.latest.send_replace(id);
+    }
+
     /// The position after everything that was published.
     pub fn now(&self) -> Position {
         Position { run: self.run, last: *self.latest.borrow() }
@@ -166,6 +174,18 @@ mod tests {
         assert_eq!(ids(live.after(start)).map(|ids| ids.len()), Some(MEMORY_EVENTS));
         live.publish(LiveEvent::Jails);
         assert_eq!(ids(live.after(start)), None);
+    }
+
+    #[test]
+    fn what_is_skipped_is_missed_by_who_was_there_and_by_nobody_else() {
+        let live = Live::default();
+        let start = live.now();
+        live.publish(LiveEvent::Jails);
+        live.skip();
+        assert_eq!(ids(live.after(start)), None);
+        assert_eq!(ids(live.after(live.now())), Some(vec![]));
+        live.publish(LiveEvent::Status);
+        assert_eq!(ids(live.after(Position { last: 2, ..start })), Some(vec![3]));
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod gate;
 pub(crate) mod instruments;
 mod lines;
 #[allow(dead_code)]
+mod list_server;
+#[allow(dead_code)]
 mod mailbox;
 #[allow(dead_code)]
 mod monitor;
@@ -61,6 +63,8 @@ pub(crate) use fail2ban::Fail2ban;
 pub(crate) use fake_socket::FakeSocket;
 pub(crate) use gate::Gate;
 pub(crate) use lines::Lines;
+#[allow(unused_imports)]
+pub(crate) use list_server::{ListServer, Reply};
 #[allow(unused_imports)]
 pub(crate) use mailbox::{Mail, Mailbox};
 #[allow(unused_imports)]
