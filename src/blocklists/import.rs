@@ -47,7 +47,7 @@ impl Blocklists {
                 continue;
             }
             let name = row.name.clone();
-            match self.run_import(row, Some(fence.clone()), false, None).await {
+            match self.import_now(row, fence).await {
                 Ok(done) => changes += done,
                 Err(Error::Busy) => {}
                 Err(_) => failed.push(name),
@@ -72,12 +72,11 @@ impl Blocklists {
             return Err(Error::Stopping);
         }
         let row = self.inner.store.blocklist(id).await?.ok_or(Error::NotFound)?;
-        if row.is_claimed {
-            return Err(Error::Busy);
-        }
+        // Claimed here, so that who asked twice is told, and who looks afterwards sees it.
+        let import = Import::claim(&self.inner, row, None, force, caller).await?;
         let this = self.clone();
         let work = async move {
-            let _ = this.run_import(row, None, force, caller).await;
+            let _ = import.run().await;
             let _ = this.count().await;
         };
         self.inner.imports.spawn(work.in_current_span());
@@ -100,32 +99,9 @@ impl Blocklists {
         Ok(Preview { entries: entries.len(), merged, plan, refused, problem })
     }
 
-    async fn run_import(
-        &self,
-        row: BlocklistRow,
-        fence: Option<Fence>,
-        force: bool,
-        caller: Option<IpAddr>,
-    ) -> Result<u64, Error> {
-        let span = tracing::info_span!(
-            "blocklist_import",
-            otel.name = "import blocklist",
-            otel.status_code = Empty,
-            bangui.blocklist.name = row.name,
-            bangui.fail2ban.jail = row.jail,
-            error.type = Empty,
-        );
-        let import = Import { inner: self.inner.clone(), row, fence, force, caller };
-        let own_span = span.clone();
-        async move {
-            let result = import.run().await;
-            if let Err(error) = &result {
-                own_span.record("otel.status_code", "ERROR").record("error.type", error.kind());
-            }
-            result
-        }
-        .instrument(span)
-        .await
+    async fn import_now(&self, row: BlocklistRow, fence: &Fence) -> Result<u64, Error> {
+        let fence = Some(fence.clone());
+        Import::claim(&self.inner, row, fence, false, None).await?.run().await
     }
 }
 
@@ -133,26 +109,53 @@ impl Blocklists {
 struct Import {
     inner: Arc<Inner>,
     row: BlocklistRow,
-    fence: Option<Fence>,
+    claim: ImportClaim,
     force: bool,
     caller: Option<IpAddr>,
 }
 
 impl Import {
-    async fn run(&self) -> Result<u64, Error> {
+    /// Takes a list for an import.
+    async fn claim(
+        inner: &Arc<Inner>,
+        row: BlocklistRow,
+        fence: Option<Fence>,
+        force: bool,
+        caller: Option<IpAddr>,
+    ) -> Result<Self, Error> {
         let mut random = [0_u8; 16];
         getrandom::fill(&mut random).map_err(|_| Error::Interrupted)?;
-        let lease_seconds = i64::from(self.inner.options.lease_seconds);
         let claim = ImportClaim {
-            blocklist_id: self.row.id,
+            blocklist_id: row.id,
             claim: format!("{:032x}", u128::from_le_bytes(random)),
-            lease_seconds,
-            fence: self.fence.clone(),
+            lease_seconds: inner.options.lease_seconds.into(),
+            fence,
         };
         let correlation_id = span::correlation_id();
-        if !self.inner.store.claim_blocklist(&claim, correlation_id.as_deref()).await? {
+        if !inner.store.claim_blocklist(&claim, correlation_id.as_deref()).await? {
             return Err(Error::Busy);
         }
+        Ok(Self { inner: inner.clone(), row, claim, force, caller })
+    }
+
+    /// Does it in a span of its own.
+    async fn run(&self) -> Result<u64, Error> {
+        let span = tracing::info_span!(
+            "blocklist_import",
+            otel.name = "import blocklist",
+            otel.status_code = Empty,
+            bangui.blocklist.name = self.row.name,
+            bangui.fail2ban.jail = self.row.jail,
+            error.type = Empty,
+        );
+        let result = self.run_in_span().instrument(span.clone()).await;
+        if let Err(error) = &result {
+            span.record("otel.status_code", "ERROR").record("error.type", error.kind());
+        }
+        result
+    }
+
+    async fn run_in_span(&self) -> Result<u64, Error> {
         let BlocklistRow { name, jail, .. } = &self.row;
         tracing::info!(name: "blocklist_import_started", blocklist = %name, jail = %jail);
         let started = Instant::now();
@@ -160,30 +163,30 @@ impl Import {
             // What must not go on counts before what was done.
             biased;
             () = self.inner.stop.cancelled() => Err(Error::Stopping),
-            error = self.keep(&claim) => Err(error),
-            result = self.work(&claim) => result,
+            error = self.keep() => Err(error),
+            result = self.work() => result,
         };
-        self.finish(&claim, started.elapsed(), result).await
+        self.finish(started.elapsed(), result).await
     }
 
     /// Renews the claim for as long as it is looked after; returns when it was lost.
-    async fn keep(&self, claim: &ImportClaim) -> Error {
+    async fn keep(&self) -> Error {
         let lease = Duration::from_secs(self.inner.options.lease_seconds.into());
         let mut ticks = interval(lease / RENEWALS);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            if let Err(error) = self.inner.store.renew_import(claim).await {
+            if let Err(error) = self.inner.store.renew_import(&self.claim).await {
                 return error.into();
             }
         }
     }
 
-    async fn work(&self, claim: &ImportClaim) -> Result<Report, Error> {
-        let Self { inner, row, force, .. } = self;
+    async fn work(&self) -> Result<Report, Error> {
+        let Self { inner, row, claim, force, .. } = self;
         let jail: JailName = row.jail.parse().map_err(|_| Error::NotFound)?;
         if row.deleted_at.is_some() {
-            return self.lift_all(claim, &jail).await;
+            return self.lift_all(&jail).await;
         }
         // The cheapest question comes first: without the jail nothing else is worth its cost.
         let bantime_seconds = inner.client.bantime_seconds(&jail).await?;
@@ -221,8 +224,8 @@ impl Import {
     }
 
     /// Lifts what a deleted list has brought, and forgets the list.
-    async fn lift_all(&self, claim: &ImportClaim, jail: &JailName) -> Result<Report, Error> {
-        let Self { inner, row, .. } = self;
+    async fn lift_all(&self, jail: &JailName) -> Result<Report, Error> {
+        let Self { inner, row, claim, .. } = self;
         let (plan, banned, known) = match inner.plan(row, jail, &[]).await {
             // A jail that is gone has taken its bans with it.
             Err(Error::UnknownJail(_)) => (Plan::default(), Banned::new(), Vec::new()),
@@ -235,13 +238,8 @@ impl Import {
     }
 
     /// Tells how it went: to the store, the log and the metrics.
-    async fn finish(
-        &self,
-        claim: &ImportClaim,
-        took: Duration,
-        result: Result<Report, Error>,
-    ) -> Result<u64, Error> {
-        let store = &self.inner.store;
+    async fn finish(&self, took: Duration, result: Result<Report, Error>) -> Result<u64, Error> {
+        let (store, claim) = (&self.inner.store, &self.claim);
         let duration_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
         let BlocklistRow { name, jail, .. } = &self.row;
         if took.as_secs() >= self.inner.options.slow_seconds.into() {

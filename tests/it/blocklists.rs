@@ -32,6 +32,17 @@ pub(crate) fn import(client: &Client, path: &str, force: bool) -> Value {
     })
 }
 
+/// Has one list imported and another one fail, so that all is told that can be.
+pub(crate) fn use_blocklists(client: &Client, lists: &ListServer) {
+    lists.set("/good", Reply::text("203.0.113.93\n10.0.0.1\n"));
+    for (name, path, result) in [("good", "/good", "completed"), ("bad", "/bad", "failed")] {
+        let body = json!({ "name": name, "source": lists.url(path), "jail": "sshd" });
+        let list = client.post("/api/blocklists", &body).expect(201).json();
+        let list = import(client, &format!("/api/blocklists/{}", list["id"]), false);
+        assert_eq!(list["last_import"]["result"], result, "{list}");
+    }
+}
+
 fn banned(fail2ban: &Fail2ban) -> BTreeSet<String> {
     fail2ban.banned("sshd").into_iter().collect()
 }
@@ -160,8 +171,10 @@ fn nobody_elses_ban_is_lifted_and_an_operators_word_holds() {
     assert!(banned(&fail2ban).contains("198.51.100.9"));
 }
 
+/// An action takes some milliseconds where the machine is idle, and many more beside compilers.
+const LONG: Duration = Duration::from_secs(60);
 /// Enough for an import of some seconds: each ban runs an action.
-const MANY: usize = 600;
+const MANY: usize = 240;
 
 #[test]
 fn an_import_that_was_killed_is_taken_up_by_the_scheduler_and_nothing_is_doubled() {
@@ -185,7 +198,7 @@ fn an_import_that_was_killed_is_taken_up_by_the_scheduler_and_nothing_is_doubled
     bangui.wait_for_event("blocklist_import_started");
     eventually(SOON, "some bans", || {
         let count = fail2ban.banned("sshd").len();
-        expect(count >= 100, count.to_string())
+        expect(count >= 40, count.to_string())
     });
     bangui.process().signal("KILL");
     bangui.process().wait(Duration::from_secs(5)).expect("it is dead");
@@ -193,7 +206,10 @@ fn an_import_that_was_killed_is_taken_up_by_the_scheduler_and_nothing_is_doubled
     assert!(fail2ban.banned("sshd").len() < MANY, "it was killed in the midst");
 
     let bangui = start();
-    let completed = bangui.wait_for_event("blocklist_import_completed");
+    let completed = eventually(LONG, "the rest of the import", || {
+        let completed = bangui.events("blocklist_import_completed").pop();
+        completed.ok_or_else(|| format!("{} bans", fail2ban.banned("sshd").len()))
+    });
     assert_eq!(completed["task"], "blocklist_refresh", "{completed}");
     let added = completed["added"].as_u64().unwrap();
     assert!(added > 0 && added < MANY as u64, "{completed}");
@@ -207,7 +223,7 @@ fn an_import_that_was_killed_is_taken_up_by_the_scheduler_and_nothing_is_doubled
     // All of them are the list's, those of the broken step too: without the list they go.
     let list = admin.get("/api/blocklists").expect(200).json()["items"][0].clone();
     admin.delete(&format!("/api/blocklists/{}", list["id"])).expect(202);
-    eventually(SOON, "the end of all bans", || {
+    eventually(LONG, "the end of all bans", || {
         let count = fail2ban.banned("sshd").len();
         expect(count == 0, count.to_string())
     });
