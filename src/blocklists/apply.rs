@@ -53,6 +53,14 @@ pub(super) struct Apply<'a> {
     pub(super) judgements: Judgements,
 }
 
+/// What a step did, and how long fail2ban was busy with it. The store's time is not counted: a slow
+/// disk is no reason for smaller steps.
+#[derive(Debug, Default)]
+struct Step {
+    changed: u64,
+    busy: Duration,
+}
+
 /// How large the next step is, and when pages were last told.
 struct Pace {
     entries: usize,
@@ -89,22 +97,22 @@ impl Apply<'_> {
         let mut pace = Pace { entries: STEP_ENTRIES, told: Instant::now() };
         let mut rest = plan.lift.as_slice();
         while let Some(step) = pace.next(&mut rest) {
-            let started = Instant::now();
-            done.removed += self.lift(step, &known).await?;
-            self.rest_after(started, &mut pace).await;
+            let Step { changed, busy } = self.lift(step, &known).await?;
+            done.removed += changed;
+            self.rest_after(busy, &mut pace).await;
         }
         let mut rest = plan.add.as_slice();
         while let Some(step) = pace.next(&mut rest) {
-            let started = Instant::now();
-            done.added += self.add(step).await?;
-            self.rest_after(started, &mut pace).await;
+            let Step { changed, busy } = self.add(step).await?;
+            done.added += changed;
+            self.rest_after(busy, &mut pace).await;
         }
         let mut rest = plan.renew.as_slice();
         while let Some(step) = pace.next(&mut rest) {
             let started = Instant::now();
             self.inner.client.ban_subjects(self.jail, &subjects(step)).await?;
             done.renewed += step.len() as u64;
-            self.rest_after(started, &mut pace).await;
+            self.rest_after(started.elapsed(), &mut pace).await;
         }
         if done != Done::default() {
             self.inner.history.live().skip();
@@ -141,13 +149,15 @@ impl Apply<'_> {
     }
 
     /// Bans entries that are not banned yet.
-    async fn add(&self, step: &[Network]) -> Result<u64, Error> {
+    async fn add(&self, step: &[Network]) -> Result<Step, Error> {
         let Inner { store, client, history, .. } = self.inner;
+        let asked = Instant::now();
         let is_banned = match client.are_banned(self.jail, &subjects(step)).await {
             // Before 0.11.2 it cannot be asked, and the list of a moment ago has to do.
             Err(Fail2banError::Refused { .. }) => vec![false; step.len()],
             answer => answer?,
         };
+        let busy = asked.elapsed();
         let (held, free): (Vec<_>, Vec<_>) =
             step.iter().zip(is_banned).partition(|(_, is_banned)| *is_banned);
         let entries = |pairs: Vec<(&Network, bool)>| -> Vec<Network> {
@@ -158,12 +168,14 @@ impl Apply<'_> {
             store.set_blocklist_entries(self.claim, &held, EntryState::Held).await?;
         }
         if free.is_empty() {
-            return Ok(0);
+            return Ok(Step { changed: 0, busy });
         }
         store.set_blocklist_entries(self.claim, &free, EntryState::Pending).await?;
         let ips = subjects(&free);
         let change = history.begin_changes(self.jail, &ips);
+        let sent = Instant::now();
         client.ban_subjects(self.jail, &ips).await?;
+        let busy = busy + sent.elapsed();
         let banned_at = Ban::now();
         let expires_at = (self.bantime_seconds >= 0)
             .then(|| banned_at.checked_add(SignedDuration::from_secs(self.bantime_seconds)).ok())
@@ -172,7 +184,7 @@ impl Apply<'_> {
         self.tell_history(ips.into_iter().map(ban).collect()).await;
         drop(change);
         store.set_blocklist_entries(self.claim, &free, EntryState::Placed).await?;
-        Ok(free.len() as u64)
+        Ok(Step { changed: free.len() as u64, busy })
     }
 
     /// Lifts the list's bans, unless an operator wants one or another list does.
@@ -180,7 +192,7 @@ impl Apply<'_> {
         &self,
         step: &[Network],
         known: &HashMap<Network, &KnownEntry>,
-    ) -> Result<u64, Error> {
+    ) -> Result<Step, Error> {
         let Inner { store, client, history, .. } = self.inner;
         let is_operators = |entry: &Network| {
             let since = known.get(entry).map_or(0, |known| known.changed_at);
@@ -191,16 +203,18 @@ impl Apply<'_> {
         let handed = store.hand_over_entries(self.claim, self.jail, &own).await?;
         let lifted: Vec<Network> = own.into_iter().filter(|it| !handed.contains(it)).collect();
         let ips = subjects(&lifted);
-        let mut count = 0;
+        let mut done = Step::default();
         if !ips.is_empty() {
             let change = history.begin_changes(self.jail, &ips);
-            count = client.unban_subjects(self.jail, &ips).await?;
+            let sent = Instant::now();
+            done.changed = client.unban_subjects(self.jail, &ips).await?;
+            done.busy = sent.elapsed();
             history.blocklist_lifted(self.jail, &ips, span::correlation_id()).await;
             drop(change);
         }
         let gone = [kept, lifted].concat();
         store.forget_blocklist_entries(self.claim, &gone).await?;
-        Ok(count)
+        Ok(done)
     }
 
     async fn tell_history(&self, bans: Vec<Ban>) {
@@ -211,14 +225,13 @@ impl Apply<'_> {
     }
 
     /// Leaves fail2ban to others for a while, and tells pages now and then.
-    async fn rest_after(&self, started: Instant, pace: &mut Pace) {
-        let took = started.elapsed();
-        pace.adapt(took);
+    async fn rest_after(&self, busy: Duration, pace: &mut Pace) {
+        pace.adapt(busy);
         if pace.told.elapsed() >= NEWS_INTERVAL {
             self.inner.history.live().skip();
             pace.told = Instant::now();
         }
-        sleep(took.min(PAUSE_MAX)).await;
+        sleep(busy.min(PAUSE_MAX)).await;
     }
 }
 

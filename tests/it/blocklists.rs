@@ -174,7 +174,7 @@ fn nobody_elses_ban_is_lifted_and_an_operators_word_holds() {
 /// An action takes some milliseconds where the machine is idle, and many more beside compilers.
 const LONG: Duration = Duration::from_secs(60);
 /// Enough for an import of some seconds: each ban runs an action.
-const MANY: usize = 240;
+const MANY: usize = 160;
 
 #[test]
 fn an_import_that_was_killed_is_taken_up_by_the_scheduler_and_nothing_is_doubled() {
