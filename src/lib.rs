@@ -2,13 +2,15 @@
 //! command is a log line, a metric and a span that share one id.
 //!
 //! `ARCHITECTURE.md` walks through the code. Dependencies go one way:
-//! main → app → http → grpc → edge → auth, jails, settings → audit, history, lock → fail2ban,
+//! main → app → http → grpc → edge → auth, jails,
+//! blocklists, settings → audit, history, lock → fail2ban,
 //! fetch, store → domain, with the scheduler beside http and `collector` above fetch; the edges
 //! report to `telemetry`. `cli` is a client of all this and stands beside app.
 
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod blocklists;
 pub mod cli;
 pub mod collector;
 pub mod config;

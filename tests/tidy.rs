@@ -24,20 +24,24 @@ const PURPOSE_CHARS_MIN: usize = 20;
 /// What each top-level module of the crate may name of the others. Dependencies go one way: main →
 /// app → http → grpc → edge → auth, jails, settings, tasks → audit, history, lock → fail2ban, fetch, store
 /// → domain. The doors `http` and `grpc` see use cases, never the store or fail2ban behind them.
-const MAY_NAME: [(&str, &str); 23] = [
+const MAY_NAME: [(&str, &str); 24] = [
     ("lib", ""),
     ("proto", ""),
     ("main", "app cli config"),
     ("cli", "config proto telemetry"),
     (
         "app",
-        "audit auth collector config domain edge fail2ban fetch history http jails lock scheduler \
-         settings store tasks telemetry",
+        "audit auth blocklists collector config domain edge fail2ban fetch history http jails \
+         lock scheduler settings store tasks telemetry",
     ),
-    ("http", "auth config domain edge fetch grpc history jails settings tasks telemetry"),
+    (
+        "http",
+        "auth blocklists config domain edge fetch grpc history jails settings tasks telemetry",
+    ),
     ("grpc", "auth config domain edge history jails proto telemetry"),
-    ("edge", "auth collector config domain history jails lock settings tasks telemetry"),
-    ("scheduler", "audit auth domain fail2ban history lock tasks telemetry"),
+    ("edge", "auth blocklists collector config domain history jails lock settings tasks telemetry"),
+    ("scheduler", "audit auth blocklists collector domain fail2ban history lock tasks telemetry"),
+    ("blocklists", "audit auth domain fail2ban fetch history store telemetry"),
     ("jails", "audit auth domain fail2ban history store telemetry"),
     ("settings", "audit auth config domain store telemetry"),
     ("tasks", "audit auth domain lock store telemetry"),
@@ -47,7 +51,7 @@ const MAY_NAME: [(&str, &str); 23] = [
     ("auth", "audit config domain store telemetry"),
     ("fail2ban", "domain telemetry"),
     ("collector", "fetch"),
-    ("fetch", "telemetry"),
+    ("fetch", "domain telemetry"),
     ("store", "domain telemetry"),
     ("domain", ""),
     ("config", "domain"),

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 
 use crate::audit::Audit;
 use crate::auth::Auth;
+use crate::blocklists::{self, Blocklists};
 use crate::collector::{Collector, OwnLog};
 use crate::config::Settings;
 use crate::edge::{Services, Site};
@@ -104,6 +105,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let is_corrupted = store.is_corrupted();
     let last_steps = async {
         services.jails.finish_changes().await;
+        services.blocklists.finish_imports().await;
         services.log_settings.finish_changes().await;
         services.tasks.finish_changes().await;
         // A lost task has told of its panic.
@@ -150,6 +152,14 @@ async fn assemble(
     let store = open_store(&settings).await?;
     let history = History::start(client.clone(), store.clone()).await?;
     let audit = Audit::new(store.clone());
+    let blocklists = Blocklists::new(
+        client.clone(),
+        history.clone(),
+        audit.clone(),
+        store.clone(),
+        blocklist_options(&settings),
+        stop.clone(),
+    );
     let jails = Jails::start(client, history.clone(), audit.clone()).await?;
     let auth = Auth::start(
         store.clone(),
@@ -161,7 +171,7 @@ async fn assemble(
     .await?;
     let log_settings = LogSettings::start(audit.clone(), settings.log.level);
     let lock = SchedulerLock::new(store.clone(), settings.scheduler_lease_seconds)?;
-    let tasks = tasks(&settings, &auth, &history, &audit);
+    let tasks = tasks(&settings, &auth, &history, &audit, &blocklists);
     let known = tasks.iter().map(Task::known).collect();
     let task_runs = Tasks::new(store.clone(), lock.clone(), audit.clone(), known);
     let collector = Arc::new(Collector::new(settings.collector_metrics_url.clone()));
@@ -169,6 +179,7 @@ async fn assemble(
     let site = site(settings, instance_id);
     let services = Services {
         auth,
+        blocklists,
         jails,
         history: history.clone(),
         log_settings,
@@ -195,17 +206,36 @@ async fn open_store(settings: &Settings) -> Result<Store, store::Error> {
 }
 
 /// What the instance with the scheduler's lock does.
-fn tasks(settings: &Settings, auth: &Auth, history: &History, audit: &Audit) -> Vec<Task> {
+fn tasks(
+    settings: &Settings,
+    auth: &Auth,
+    history: &History,
+    audit: &Audit,
+    blocklists: &Blocklists,
+) -> Vec<Task> {
     let retention = Retention {
         history_days: settings.maintenance.history_retention_days,
         audit_days: settings.maintenance.audit_retention_days,
     };
     let cleanup_schedule = settings.session_cleanup_schedule.clone();
+    let check_interval = Duration::from_secs(settings.blocklists.check_seconds.into());
     vec![
         scheduler::remove_expired_sessions(auth.clone(), cleanup_schedule),
         scheduler::remove_old_rows(history.clone(), audit.clone(), retention),
         scheduler::sync_history(history.clone(), retention),
+        scheduler::refresh_blocklists(blocklists.clone(), check_interval),
     ]
+}
+
+fn blocklist_options(settings: &Settings) -> blocklists::Options {
+    let trusted = settings.trusted_proxies.networks();
+    blocklists::Options {
+        folder: settings.blocklists.dir.clone(),
+        allow_private: settings.blocklists.allow_private_sources,
+        lease_seconds: settings.scheduler_lease_seconds,
+        slow_seconds: settings.blocklists.slow_seconds,
+        trusted_proxies: trusted.filter_map(|network| network.parse().ok()).collect(),
+    }
 }
 
 fn announce(settings: &Settings) {

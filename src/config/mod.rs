@@ -3,6 +3,7 @@
 //! `docs/CONFIGURATION.md` lists every variable. A wrong one stops the start with exit code 78
 //! and one line for each problem.
 
+mod blocklists;
 mod client;
 mod collector;
 mod database;
@@ -29,6 +30,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use blocklists::BlocklistSettings;
 pub use client::ClientSettings;
 pub use database::DatabaseUrl;
 pub use environment::{Environment, Problem};
@@ -130,6 +132,8 @@ pub struct Settings {
     pub session_cleanup_schedule: Schedule,
     /// Upkeep of the database, and of the way of telemetry.
     pub maintenance: Maintenance,
+    /// Lists of addresses from elsewhere.
+    pub blocklists: BlocklistSettings,
     /// The log.
     pub log: Log,
     /// How client addresses appear in the log.
@@ -200,6 +204,7 @@ impl Settings {
             ),
             session_cleanup_schedule: session_cleanup_schedule(&mut env),
             maintenance: Maintenance::read(&mut env),
+            blocklists: BlocklistSettings::read(&mut env),
             log: Log::read(&mut env),
             log_client_ip: env.choice(
                 "BANGUI_LOG_CLIENT_IP",

@@ -6,7 +6,7 @@ use super::{Environment, collector};
 const PREFIX: &str = "BANGUI_";
 
 /// Those that belong neither to a provider nor to the collector.
-const OWN: [&str; 38] = [
+const OWN: [&str; 42] = [
     "BANGUI_ADDRESS",
     "BANGUI_LISTEN",
     "BANGUI_PUBLIC_URL",
@@ -29,6 +29,10 @@ const OWN: [&str; 38] = [
     "BANGUI_HISTORY_RETENTION_DAYS",
     "BANGUI_AUDIT_RETENTION_DAYS",
     "BANGUI_TELEMETRY_SELF_CHECK_SECONDS",
+    "BANGUI_BLOCKLIST_DIR",
+    "BANGUI_BLOCKLIST_ALLOW_PRIVATE_SOURCES",
+    "BANGUI_BLOCKLIST_CHECK_SECONDS",
+    "BANGUI_BLOCKLIST_SLOW_SECONDS",
     "BANGUI_LOG_LEVEL",
     "BANGUI_SUPPRESS_THIRD_PARTY_LOGS",
     "BANGUI_LOG_CLIENT_IP",

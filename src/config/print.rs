@@ -13,6 +13,9 @@ impl Display for Settings {
             None => "off".to_owned(),
         };
         let masked = |is_set: bool| if is_set { "***".to_owned() } else { unset() };
+        let shown = |path: Option<&std::path::Path>| {
+            path.map_or_else(unset, |path| path.display().to_string())
+        };
         let scope = match self.api_token.as_ref().map(|token| token.scope) {
             Some(Scope::Write) => "write",
             Some(Scope::Read) | None => "read",
@@ -29,6 +32,13 @@ impl Display for Settings {
             ("BANGUI_API_TOKEN_SCOPE", scope.to_owned()),
             ("BANGUI_SCHEDULER_LEASE_SECONDS", self.scheduler_lease_seconds.to_string()),
             ("BANGUI_TASK_SESSION_CLEANUP_SCHEDULE", self.session_cleanup_schedule.to_string()),
+            ("BANGUI_BLOCKLIST_DIR", shown(self.blocklists.dir.as_deref())),
+            (
+                "BANGUI_BLOCKLIST_ALLOW_PRIVATE_SOURCES",
+                self.blocklists.allow_private_sources.to_string(),
+            ),
+            ("BANGUI_BLOCKLIST_CHECK_SECONDS", self.blocklists.check_seconds.to_string()),
+            ("BANGUI_BLOCKLIST_SLOW_SECONDS", self.blocklists.slow_seconds.to_string()),
             ("BANGUI_LOG_LEVEL", self.log.level.as_str().to_owned()),
             ("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", self.log.suppress_third_party.to_string()),
             ("BANGUI_LOG_CLIENT_IP", self.log_client_ip.as_str().to_owned()),

@@ -31,6 +31,11 @@ impl TrustedProxies {
         Self(networks)
     }
 
+    /// Their networks, as they are written.
+    pub fn networks(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(ToString::to_string)
+    }
+
     /// Whether an address is one of them.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

@@ -13,7 +13,7 @@ const NONE: &str = "none";
 /// All endpoints that can be named, as they stand in the `endpoint` of log lines and metrics. A
 /// test of the HTTP side holds this list against its table of routes. `other` is not among them:
 /// a path that does not exist is always answered with an error, which is never quiet.
-pub const ENDPOINTS: [&str; 39] = [
+pub const ENDPOINTS: [&str; 43] = [
     "/",
     "/health",
     "/metrics",
@@ -29,6 +29,10 @@ pub const ENDPOINTS: [&str; 39] = [
     "/api/history",
     "/api/addresses/{id}",
     "/api/audit",
+    "/api/blocklists",
+    "/api/blocklists/{id}",
+    "/api/blocklists/{id}/preview",
+    "/api/blocklists/{id}/import",
     "/api/scheduler/lock",
     "/api/scheduler/tasks",
     "/api/scheduler/tasks/{id}/runs",

@@ -5,8 +5,10 @@
 
 mod address;
 mod ban;
+pub mod blocklist;
 mod entries;
 mod jail_name;
+mod network;
 mod schedule;
 mod secret;
 mod task_run;
@@ -15,6 +17,7 @@ pub use address::{Address, AddressError, Subject, SubjectError};
 pub use ban::{Ban, JailReport, JailStatus};
 pub use entries::{AuditEntry, ExplainedEntry, HistoryEntry};
 pub use jail_name::{JailName, JailNameError};
+pub use network::{Network, Special};
 pub use schedule::{CronExpression, Schedule, ScheduleError};
 pub use secret::Secret;
 pub use task_run::{RunResult, TaskRun};

@@ -5,6 +5,7 @@
 //! words. What is checked, and what an error means, is decided here, so that the two cannot drift.
 
 pub mod access;
+pub mod blocklists;
 pub mod calls;
 pub mod collector_log;
 pub mod failure;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 pub use failure::{Failure, Kind};
 
 use crate::auth::Auth;
+use crate::blocklists::Blocklists;
 use crate::collector::{Collector, OwnLog};
 use crate::config::{ClientIpLogging, Protocol, QuietEndpoints, TrustedProxies};
 use crate::history::History;
@@ -34,6 +36,8 @@ use crate::telemetry::sanitize::sanitize_for_logging;
 pub struct Services {
     /// Sign-in and sessions.
     pub auth: Auth,
+    /// Lists of addresses from elsewhere.
+    pub blocklists: Blocklists,
     /// Jails and changes to them.
     pub jails: Jails,
     /// What is and was banned.

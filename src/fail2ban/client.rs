@@ -84,6 +84,8 @@ static BANNED: Verb = verb!("banned", "banned");
 static GET_BANIP: Verb = verb!("get banip", "get_banip");
 static GET_BANTIME: Verb = verb!("get bantime", "get_bantime");
 static GET_FINDTIME: Verb = verb!("get findtime", "get_findtime");
+static GET_IGNOREIP: Verb = verb!("get ignoreip", "get_ignoreip");
+static GET_BANNED: Verb = verb!("get banned", "get_banned");
 static GET_MAXRETRY: Verb = verb!("get maxretry", "get_maxretry");
 static GET_LOGTARGET: Verb = verb!("get logtarget", "get_logtarget");
 static GET_DBFILE: Verb = verb!("get dbfile", "get_dbfile");
@@ -201,6 +203,44 @@ impl Client {
         self.change(&SET_UNBANIP, jail, "unbanip", &ips).await
     }
 
+    /// Bans addresses and networks with one command, which the caller keeps short. Bans that are
+    /// in force are made longer.
+    pub async fn ban_subjects(
+        &self,
+        jail: &JailName,
+        ips: &[Subject],
+    ) -> Result<u64, Fail2banError> {
+        self.change_at_once(&SET_BANIP, jail, "banip", ips).await
+    }
+
+    /// Lifts bans with one command, which the caller keeps short.
+    pub async fn unban_subjects(
+        &self,
+        jail: &JailName,
+        ips: &[Subject],
+    ) -> Result<u64, Fail2banError> {
+        self.change_at_once(&SET_UNBANIP, jail, "unbanip", ips).await
+    }
+
+    /// Whether each of these is banned in a jail. From fail2ban 0.11.2.
+    pub async fn are_banned(
+        &self,
+        jail: &JailName,
+        ips: &[Subject],
+    ) -> Result<Vec<bool>, Fail2banError> {
+        let ips: Vec<String> = ips.iter().map(ToString::to_string).collect();
+        let mut words = vec!["get", jail.as_str(), "banned"];
+        words.extend(ips.iter().map(String::as_str));
+        let parse = |value: &Value| reply::flags(value, ips.len());
+        self.run(&GET_BANNED, Some(jail), &words, parse).await
+    }
+
+    /// What a jail ignores: addresses, networks and names of hosts.
+    pub async fn ignored(&self, jail: &JailName) -> Result<Vec<String>, Fail2banError> {
+        let words = ["get", jail.as_str(), "ignoreip"];
+        self.run(&GET_IGNOREIP, Some(jail), &words, |value| Ok(reply::texts(value))).await
+    }
+
     /// The length of a jail's bans in seconds; negative for permanent ones.
     pub async fn bantime_seconds(&self, jail: &JailName) -> Result<i64, Fail2banError> {
         let words = ["get", jail.as_str(), "bantime"];
@@ -244,6 +284,19 @@ impl Client {
             changed = changed.saturating_add(count);
         }
         Ok(changed)
+    }
+
+    async fn change_at_once(
+        &self,
+        verb: &'static Verb,
+        jail: &JailName,
+        subcommand: &str,
+        ips: &[Subject],
+    ) -> Result<u64, Fail2banError> {
+        let ips: Vec<String> = ips.iter().map(ToString::to_string).collect();
+        let mut words = vec!["set", jail.as_str(), subcommand];
+        words.extend(ips.iter().map(String::as_str));
+        self.run(verb, Some(jail), &words, reply::count).await
     }
 
     /// Runs one command inside its span and measures it.

@@ -100,6 +100,14 @@ pub(super) fn count(value: &Value) -> Parsed<u64> {
     integer(value).and_then(|number| u64::try_from(number).map_err(|_| "it is a negative count"))
 }
 
+/// The reply of `get J banned ip…`: a number for one, a list of numbers for several.
+pub(super) fn flags(value: &Value, expected: usize) -> Parsed<Vec<bool>> {
+    let items = value.as_items().unwrap_or(std::slice::from_ref(value));
+    let flags: Vec<bool> =
+        items.iter().map(|item| integer(item).map(|flag| flag != 0)).collect::<Result<_, _>>()?;
+    if flags.len() == expected { Ok(flags) } else { Err("it has another length than the question") }
+}
+
 /// The reply of `status`: the names of the jails.
 ///
 /// A name that cannot be sent back safely is left out: nothing could be done with such a jail.
@@ -159,7 +167,8 @@ fn field<'a>(value: &'a Value, wanted: &str) -> Option<&'a Value> {
     })
 }
 
-fn texts(value: &Value) -> Vec<String> {
+/// The texts of a list, or one text.
+pub(super) fn texts(value: &Value) -> Vec<String> {
     match value.as_items() {
         Some(items) => items.iter().filter_map(Value::as_str).map(clean_message).collect(),
         None => value.as_str().map(clean_message).into_iter().collect(),

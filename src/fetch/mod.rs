@@ -1,4 +1,9 @@
-//! Fetches a document over http from a neighbour (the collector, Jaeger), within limits.
+//! Fetches a document over http from a neighbour (the collector, Jaeger), within limits. Documents
+//! of strangers, as blocklists are, have stricter rules: see `download` and `file`.
+
+mod download;
+mod file;
+mod inflate;
 
 mod unverified;
 
@@ -16,6 +21,9 @@ use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 use tracing::Instrument as _;
 use tracing::field;
+
+pub use download::{Download, DownloadError, Validators, download};
+pub use file::{FileError, read_file};
 
 type HttpClient = Client<HttpConnector, Empty<Bytes>>;
 

@@ -15,7 +15,7 @@ use tracing::{Instrument as _, Span};
 
 use super::ledger::{Fact, Held};
 use super::peers::{self, live_event};
-use super::{FROM_OPERATOR, History};
+use super::{FROM_BLOCKLIST, FROM_OPERATOR, History};
 use crate::domain::{JailName, Subject};
 use crate::store::{Error, RecordedBan};
 use crate::telemetry::metrics::{self, BANS_OBSERVED, UNBANS_OBSERVED, report};
@@ -28,6 +28,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(250);
 /// The most log lines that one observation writes; a first start in front of a busy fail2ban
 /// would otherwise write tens of thousands. The store still gets every one.
 const LINES_PER_OBSERVATION_MAX: usize = 100;
+
+/// Pages are told of more facts than this in one piece: they read everything afresh.
+const EVENTS_PER_BATCH_MAX: usize = 200;
 
 /// Facts that were found together.
 #[derive(Debug)]
@@ -100,13 +103,21 @@ pub(super) async fn write(history: History, stop: CancellationToken) {
 async fn tell(history: &History, batch: Batch) {
     let Batch { facts, source, correlation_id, is_of_peer, told, .. } = batch;
     let correlation = correlation_id.as_deref();
+    // An import tells pages itself, now and then.
+    let is_told_singly = source != FROM_BLOCKLIST && facts.len() <= EVENTS_PER_BATCH_MAX;
     if !is_of_peer {
         let is_new = write_and_log(history, &facts, source, correlation).await;
         let new = facts.iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(fact, _)| fact);
-        peers::tell(history, new, source, correlation).await;
+        if source != FROM_BLOCKLIST {
+            peers::tell(history, new, source, correlation).await;
+        }
     }
-    for fact in facts {
-        history.live().publish(live_event(fact, source, correlation_id.clone()));
+    if is_told_singly {
+        for fact in facts {
+            history.live().publish(live_event(fact, source, correlation_id.clone()));
+        }
+    } else if source != FROM_BLOCKLIST {
+        history.live().forget();
     }
     // Nobody may be waiting for it, which is fine.
     let _ = told.send(());
@@ -169,6 +180,8 @@ async fn record(
     correlation_id: Option<&str>,
 ) -> Result<HashSet<Known>, Error> {
     let mut known = HashSet::new();
+    // Operators set lists up, and the reason tells which it was.
+    let source = if source == FROM_BLOCKLIST { FROM_OPERATOR } else { source };
     let unbanned = |fact: &Fact| match fact {
         Fact::Unbanned(jail, ip) => Some((jail.clone(), ip.clone())),
         Fact::Banned(_) | Fact::Corrected(_) => None,
@@ -199,10 +212,10 @@ async fn record(
 }
 
 /// Writes the line of a fact, if there is still room for it; returns how many lines it is worth.
-/// An operator's change has its own event, written where it is made.
+/// An operator's change has its own event, written where it is made; so has an import.
 fn log(fact: &Fact, source: &'static str, has_room: bool) -> usize {
     match fact {
-        _ if source == FROM_OPERATOR => 0,
+        _ if source == FROM_OPERATOR || source == FROM_BLOCKLIST => 0,
         Fact::Corrected(_) => 0,
         Fact::Banned(Held { ban, .. }) => {
             if has_room {

@@ -32,6 +32,8 @@ pub const FROM_LIST: &str = "list";
 pub const FROM_LOG: &str = "log";
 /// Source of a fact: an operator's change through us.
 pub const FROM_OPERATOR: &str = "operator";
+/// Source of a fact: a list that was imported. The store knows it as an operator's change.
+const FROM_BLOCKLIST: &str = "blocklist";
 
 /// History could not be read from the store.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +128,13 @@ impl History {
         journal::write(self, stop).await;
     }
 
+    /// Has the pages of all instances read everything afresh, after more than can be told one by
+    /// one.
+    pub async fn tell_much(&self) {
+        self.live().forget();
+        peers::tell_much(self).await;
+    }
+
     /// Takes what other instances on the same database notice until it is told to stop. One task
     /// runs it.
     pub async fn hear_peers(self, stop: CancellationToken) {
@@ -206,8 +215,36 @@ impl History {
     /// Says that an operator's change of an address begins. What fail2ban tells of the address
     /// until the returned guard is dropped is that change.
     pub fn begin_change(&self, jail: &JailName, ip: &Subject) -> ChangeGuard {
-        self.lock().ledger.begin_change(jail, ip);
-        ChangeGuard { history: self.clone(), jail: jail.clone(), ip: ip.clone() }
+        self.begin_changes(jail, std::slice::from_ref(ip))
+    }
+
+    /// The same for several at once.
+    pub fn begin_changes(&self, jail: &JailName, ips: &[Subject]) -> ChangeGuard {
+        let mut shared = self.lock();
+        ips.iter().for_each(|ip| shared.ledger.begin_change(jail, ip));
+        ChangeGuard { history: self.clone(), jail: jail.clone(), ips: ips.to_vec() }
+    }
+
+    /// Takes bans that an import made. Pages are not told of each.
+    pub async fn blocklist_banned(&self, held: Vec<Held>, correlation_id: Option<String>) {
+        self.conclude(FROM_BLOCKLIST, correlation_id, |ledger| {
+            held.into_iter().map(|held| ledger.operator_ban(held)).collect()
+        })
+        .await;
+    }
+
+    /// Takes the ends of bans that an import made. Pages are not told of each.
+    pub async fn blocklist_lifted(
+        &self,
+        jail: &JailName,
+        ips: &[Subject],
+        correlation_id: Option<String>,
+    ) {
+        let now = Instant::now();
+        self.conclude(FROM_BLOCKLIST, correlation_id, |ledger| {
+            ips.iter().filter_map(|ip| ledger.operator_unban(jail, ip, now)).collect()
+        })
+        .await;
     }
 
     /// Takes a ban that an operator made.
@@ -376,11 +413,12 @@ impl History {
 pub struct ChangeGuard {
     history: History,
     jail: JailName,
-    ip: Subject,
+    ips: Vec<Subject>,
 }
 
 impl Drop for ChangeGuard {
     fn drop(&mut self) {
-        self.history.lock().ledger.end_change(&self.jail, &self.ip);
+        let mut shared = self.history.lock();
+        self.ips.iter().for_each(|ip| shared.ledger.end_change(&self.jail, ip));
     }
 }

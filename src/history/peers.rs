@@ -90,6 +90,13 @@ pub(super) async fn tell<'a>(
     }
 }
 
+/// Tells the other instances that more happened than can be told one by one.
+pub(super) async fn tell_much(history: &History) {
+    if history.store.has_notices() {
+        say(history, &Notice::Much).await;
+    }
+}
+
 /// Whether it was short enough to be said; nothing if the database failed, which its span and its
 /// metrics tell.
 async fn say(history: &History, notice: &Notice) -> Option<bool> {

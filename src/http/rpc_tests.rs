@@ -68,6 +68,21 @@ async fn services(folder: &Path) -> Arc<Services> {
     let client = Client::spawn(folder.join("no.sock"), Limits::default());
     let history = History::start(client.clone(), store.clone()).await.unwrap();
     let audit = Audit::new(store.clone());
+    let options = crate::blocklists::Options {
+        folder: None,
+        allow_private: false,
+        lease_seconds: 30,
+        slow_seconds: 300,
+        trusted_proxies: vec![],
+    };
+    let blocklists = crate::blocklists::Blocklists::new(
+        client.clone(),
+        history.clone(),
+        audit.clone(),
+        store.clone(),
+        options,
+        CancellationToken::new(),
+    );
     let jails = Jails::start(client, history.clone(), audit.clone()).await.unwrap();
     let token = ApiToken { token: Secret::new(TOKEN.to_owned()), scope: Scope::Read };
     let data_dir = folder.to_owned();
@@ -91,6 +106,7 @@ async fn services(folder: &Path) -> Arc<Services> {
         collector: Arc::new(crate::collector::Collector::new("http://127.0.0.1:1/metrics".into())),
         collector_log: crate::collector::OwnLog::new("http://127.0.0.1:1/logs".into()),
         auth: auth.await.unwrap(),
+        blocklists,
         jails,
         history,
         log_settings: LogSettings::start(audit.clone(), LogLevel::Info),

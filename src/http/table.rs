@@ -4,8 +4,8 @@ use http::Method;
 
 use super::router::{Access, Route};
 use super::routes::{
-    auth, bans, browser, collector_log, dashboard, events, jails, lists, metrics, page, scheduler,
-    settings, tasks, traces,
+    auth, bans, blocklists, browser, collector_log, dashboard, events, jails, lists, metrics, page,
+    scheduler, settings, tasks, traces,
 };
 
 macro_rules! route {
@@ -35,6 +35,15 @@ pub(super) static ROUTES: &[Route] = &[
     route!(GET "/api/bans" as "/api/bans", Read, bans::list),
     route!(POST "/api/bans" as "/api/bans", Write, bans::ban),
     route!(DELETE "/api/bans/{jail}/{ip}" as "/api/bans/{id}/{id}", Write, bans::unban),
+    route!(GET "/api/blocklists" as "/api/blocklists", Read, blocklists::list),
+    route!(POST "/api/blocklists" as "/api/blocklists", Write, blocklists::create),
+    route!(GET "/api/blocklists/{id}" as "/api/blocklists/{id}", Read, blocklists::get),
+    route!(PUT "/api/blocklists/{id}" as "/api/blocklists/{id}", Write, blocklists::update),
+    route!(DELETE "/api/blocklists/{id}" as "/api/blocklists/{id}", Write, blocklists::delete),
+    route!(POST "/api/blocklists/{id}/preview" as "/api/blocklists/{id}/preview", Write,
+        blocklists::preview),
+    route!(POST "/api/blocklists/{id}/import" as "/api/blocklists/{id}/import", Write,
+        blocklists::import),
     route!(GET "/api/history" as "/api/history", Read, lists::history),
     route!(GET "/api/addresses/{ip}" as "/api/addresses/{id}", Read, lists::address),
     route!(GET "/api/audit" as "/api/audit", Read, lists::audit),

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audit;
 use crate::auth::Auth;
+use crate::blocklists::Blocklists;
 use crate::collector::Collector;
 use crate::domain::Schedule;
 use crate::fail2ban::Client;
@@ -36,6 +37,9 @@ use watch::Watch;
 const RESTART_PAUSE: Duration = Duration::from_secs(5);
 /// One statement, which may have to wait for other writers.
 const SESSION_CLEANUP_LIMIT: Duration = Duration::from_secs(60);
+
+/// A first import of the largest list into a jail with slow actions.
+const BLOCKLIST_REFRESH_LIMIT: Duration = Duration::from_secs(3600);
 
 /// Watches fail2ban until it is told to stop.
 pub async fn watch_always(client: Client, history: History, stop: CancellationToken) {
@@ -93,6 +97,17 @@ pub fn remove_expired_sessions(auth: Auth, schedule: Schedule) -> Task {
         async move {
             let fence = run.fence().ok_or("the scheduler lock was lost")?;
             auth.remove_expired_sessions(fence).await.map_err(|error| error.to_string())
+        }
+    })
+}
+
+/// The task that imports the blocklists that are due.
+pub fn refresh_blocklists(blocklists: Blocklists, interval: Duration) -> Task {
+    Task::new("blocklist_refresh", interval, BLOCKLIST_REFRESH_LIMIT, move |lease| {
+        let blocklists = blocklists.clone();
+        async move {
+            let fence = lease.fence().ok_or("the scheduler lock was lost")?;
+            blocklists.refresh_due(fence).await
         }
     })
 }

@@ -9,6 +9,7 @@ mod accounts;
 mod audit;
 mod backend;
 mod backup;
+mod blocklists;
 mod fail2ban_rows;
 mod history;
 mod instances;
@@ -32,6 +33,7 @@ use tracing::Instrument as _;
 pub use accounts::{Account, NewSession, Session};
 pub use audit::{AuditResult, NewAudit, UntoldAudit, UntoldQuery};
 pub use backup::{BackupError, backup};
+pub use blocklists::{BlocklistRow, ImportClaim, ImportEnd, KnownEntry, NewBlocklist, SourceText};
 pub use fail2ban_rows::{EndedBan, EndedBans, Fail2banRows, Unreadable};
 pub use history::{OpenBan, RecordedBan};
 pub use integrity::{IntegrityError, OnCorruption, check_database};
@@ -79,6 +81,9 @@ pub enum Error {
         /// The epoch in which it was held.
         epoch: i64,
     },
+    /// An import wrote after another had taken its list. Nothing was written.
+    #[error("the import was overtaken by another; nothing was written")]
+    ClaimLost,
 }
 
 /// A handle on the database; cheap to clone.
@@ -151,9 +156,11 @@ impl Error {
     pub fn is_unavailable(&self) -> bool {
         match self {
             Self::Statement { error, .. } => is_unavailable(error),
-            Self::Folder { .. } | Self::Integrity(_) | Self::Migration(_) | Self::Fenced { .. } => {
-                false
-            }
+            Self::Folder { .. }
+            | Self::Integrity(_)
+            | Self::ClaimLost
+            | Self::Migration(_)
+            | Self::Fenced { .. } => false,
         }
     }
 }

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::blocklists::use_blocklists;
 use crate::support::{
-    Client, Events, OtlpReceiver, PASSWORD, Stack, eventually, expect, fail2ban, free_port,
-    patient, repository,
+    Client, Events, ListServer, OtlpReceiver, PASSWORD, Stack, eventually, expect, fail2ban,
+    free_port, patient, repository,
 };
 
 /// Exports and scrapes are every five seconds each, and a rate needs two scrapes.
@@ -174,12 +175,14 @@ fn every_query_of_the_dashboards_returns_data() {
     let stack = Stack::start_with(&[
         ("BANGUI_EXTERNAL_LOGGING_ENABLED", "true"),
         ("BANGUI_EXTERNAL_LOGGING_PROVIDER", "otlp,elasticsearch"),
+        ("BANGUI_BLOCKLIST_ALLOW_PRIVATE_SOURCES", "true"),
         ("BANGUI_OTLP_ENDPOINT", &destination.endpoint()),
         ("BANGUI_ELASTICSEARCH_HOSTS", &nobody),
         ("HOP_OTLP_PORT", &hops[0]),
         ("HOP_ELASTICSEARCH_PORT", &hops[1]),
     ]);
-    let admin = use_it(&stack);
+    let (admin, lists) = (use_it(&stack), ListServer::start());
+    use_blocklists(&admin, &lists);
     let page = Events::open(&admin);
     let (outage, all): (BTreeMap<_, _>, BTreeMap<_, _>) = targets()
         .into_iter()

@@ -9,10 +9,11 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::metrics::v1::{Metric, metric};
 use serde_json::json;
 
+use super::blocklists::use_blocklists;
 use crate::support::instruments::{self, Instrument, Instruments};
 use crate::support::{
     API_TOKEN, Bangui, Builder, Certificates, Client, Collector, Database, Events, Fail2ban,
-    OtlpReceiver, Rpc, SOON, eventually, expect, heavy, repository, shapes,
+    ListServer, OtlpReceiver, Rpc, SOON, eventually, expect, heavy, repository, shapes,
 };
 
 /// The kind of an instrument, as far as it is seen on the wire, and the attributes of its points.
@@ -113,6 +114,7 @@ fn start(fail2ban: &Fail2ban, export: impl Fn(Builder) -> Builder) -> Bangui {
         .fail2ban(fail2ban)
         .env("BANGUI_API_TOKEN", API_TOKEN)
         .env("BANGUI_API_TOKEN_SCOPE", "write")
+        .env("BANGUI_BLOCKLIST_ALLOW_PRIVATE_SOURCES", true)
         .env("BANGUI_SESSION_CLEANUP_SECONDS", 1);
     export(builder).start()
 }
@@ -169,6 +171,7 @@ fn use_it(bangui: &Bangui, fail2ban: &Fail2ban, admin: &Client, rpc: &Rpc) {
     bangui.wait_for("unban_observed", |line| line["ip"] == "203.0.113.73");
     rpc.wait(rpc.jails().list_jails(rpc.request(ListJailsRequest::default()))).unwrap();
     admin.post("/v1/metrics", &page_measurements()).expect(200);
+    use_blocklists(admin, &ListServer::start());
 }
 
 /// What they get when fail2ban is away, and then the database.

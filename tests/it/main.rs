@@ -13,6 +13,8 @@ mod support;
 
 mod alerting;
 mod api;
+mod blocklist_sources;
+mod blocklists;
 mod browser_logs;
 mod browser_telemetry;
 mod canary;

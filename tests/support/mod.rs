@@ -17,6 +17,8 @@ mod https;
 pub(crate) mod instruments;
 mod lines;
 #[allow(dead_code)]
+mod list_server;
+#[allow(dead_code)]
 mod mailbox;
 #[allow(dead_code)]
 mod monitor;
@@ -65,6 +67,8 @@ pub(crate) use gate::Gate;
 #[allow(unused_imports)]
 pub(crate) use https::Https;
 pub(crate) use lines::Lines;
+#[allow(unused_imports)]
+pub(crate) use list_server::{ListServer, Reply};
 #[allow(unused_imports)]
 pub(crate) use mailbox::{Mail, Mailbox};
 #[allow(unused_imports)]

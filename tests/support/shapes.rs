@@ -15,6 +15,8 @@ type Shape = fn(&str) -> bool;
 const SHAPES: &[(&str, Shape)] = &[
     ("bangui.auth.kind", |it| ["session", "bearer"].contains(&it)),
     ("bangui.ban.source", |it| ["log", "list"].contains(&it)),
+    ("bangui.blocklist.name", is_name),
+    ("bangui.blocklist.refusal", is_word_of_the_source),
     ("bangui.fail2ban.command", is_word_of_the_source),
     ("bangui.fail2ban.jail", is_jail),
     ("bangui.live.listener", |it| ["page", "program"].contains(&it)),

@@ -2,6 +2,7 @@
 
 pub(super) mod auth;
 pub(super) mod bans;
+pub(super) mod blocklists;
 pub(super) mod browser;
 pub(super) mod collector_log;
 pub(super) mod dashboard;

@@ -72,7 +72,29 @@ pub static AUDIT_ROWS: Fact = Fact::new(
     &[&[Some("success")], &[Some("failure")]],
 );
 
-const FACTS: [&Fact; 7] = [
+/// Imports of blocklists.
+pub static BLOCKLIST_IMPORTS: Fact = Fact::new(
+    "bangui.blocklist.imports",
+    "{import}",
+    "Imports of blocklists, by how they ended; unchanged ones found the list as it was.",
+    RESULT,
+    &[SUCCESS, &[Some("unchanged"), None]],
+);
+/// Entries that were left out.
+static BLOCKLIST_REFUSED: Fact = Fact::new(
+    "bangui.blocklist.refused",
+    "{entry}",
+    "Entries of blocklists that were not banned, by why; counted at each import.",
+    &["bangui.blocklist.refusal"],
+    &[],
+);
+
+/// Entries of a list were left out for a reason, which is a word of the source.
+pub fn blocklist_refused(reason: &'static str, entries: u64) {
+    BLOCKLIST_REFUSED.add(entries, &[Some(reason)]);
+}
+
+const FACTS: [&Fact; 9] = [
     &BANS_OBSERVED,
     &UNBANS_OBSERVED,
     &BANS_EXECUTED,
@@ -80,6 +102,8 @@ const FACTS: [&Fact; 7] = [
     &SIGN_INS,
     &CALLERS_REJECTED,
     &AUDIT_ROWS,
+    &BLOCKLIST_IMPORTS,
+    &BLOCKLIST_REFUSED,
 ];
 
 pub(super) fn definitions() -> impl Iterator<Item = &'static Definition> {

@@ -65,8 +65,13 @@ impl Fact {
 
     /// It happened: the words are the values of its attributes, in the order of its definition.
     pub fn count(&self, words: &[Word]) {
+        self.add(1, words);
+    }
+
+    /// It happened so many times.
+    pub(super) fn add(&self, times: u64, words: &[Word]) {
         if let Some(counter) = self.counter.get() {
-            counter.add(1, &self.attributes(words));
+            counter.add(times, &self.attributes(words));
         }
     }
 

@@ -8,6 +8,7 @@
 //! functions that fill them.
 
 mod attributes;
+mod blocklists;
 mod browser;
 mod business;
 mod certificate;
@@ -32,10 +33,11 @@ mod tests;
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry_sdk::metrics::{Aggregation, Instrument, SdkMeterProvider, Stream};
 
+pub use blocklists::{BlocklistState, set_blocklists};
 pub use browser::{BrowserAnswer, WebVital, browser_call, web_vital};
 pub use business::{
-    AUDIT_ROWS, BANS_EXECUTED, BANS_OBSERVED, CALLERS_REJECTED, SIGN_INS, UNBANS_EXECUTED,
-    UNBANS_OBSERVED,
+    AUDIT_ROWS, BANS_EXECUTED, BANS_OBSERVED, BLOCKLIST_IMPORTS, CALLERS_REJECTED, SIGN_INS,
+    UNBANS_EXECUTED, UNBANS_OBSERVED, blocklist_refused,
 };
 pub use certificate::{Certificate, set_certificate_not_after};
 pub use database::db_operation;
@@ -57,7 +59,8 @@ pub use state::{
     set_history_waits_since,
 };
 
-const ALL: [&[&Definition]; 13] = [
+const ALL: [&[&Definition]; 14] = [
+    blocklists::DEFINITIONS,
     http::DEFINITIONS,
     rpc::DEFINITIONS,
     fail2ban::DEFINITIONS,
@@ -82,6 +85,7 @@ pub fn definitions() -> impl Iterator<Item = &'static Definition> {
 pub(super) fn install(provider: &SdkMeterProvider) {
     let meter = provider.meter("bangui");
     http::install(&meter);
+    blocklists::install(&meter);
     rpc::install(&meter);
     fail2ban::install(&meter);
     jails::install(&meter);

@@ -7,6 +7,7 @@ pub(super) fn dashboard() -> Dashboard {
     let mut panels = numbers();
     panels.extend(jails());
     panels.extend(operators());
+    panels.extend(blocklists());
     Dashboard {
         uid: "bangui-bans",
         title: "BanGUI: Bans",
@@ -123,5 +124,28 @@ fn operators() -> Vec<Panel> {
             "audit: {{bangui_result}}",
         )
         .ask("sum(bangui_audit_unconfirmed)", "audit: on the way to the log"),
+    ]
+}
+
+fn blocklists() -> Vec<Panel> {
+    vec![
+        row("Blocklists"),
+        lines("Entries in force", "short", "A list that halves is not believed, and kept.").ask(
+            "max by (bangui_blocklist_name) (bangui_blocklist_entries)",
+            "{{bangui_blocklist_name}}",
+        ),
+        lines(
+            "Age",
+            "s",
+            "Since the last import without a failure; it should saw at its interval.",
+        )
+        .ask(
+            "min by (bangui_blocklist_name) (bangui_blocklist_age_seconds)",
+            "{{bangui_blocklist_name}}",
+        ),
+        lines("Imports", "short", "In each 10 minutes, by how they ended.").ask(
+            "sum by (bangui_result, error_type) (increase(bangui_blocklist_imports_total[10m]))",
+            "{{bangui_result}} {{error_type}}",
+        ),
     ]
 }

@@ -1,6 +1,7 @@
 // The only place that calls `fetch`, but for what tells the service of the page itself: typed
 // results that never throw, and the correlation id of every answer, so that any message on the
 // page can lead to its trace.
+import type { Blocklist, BlocklistPreview, BlocklistSetup } from "./blocklists";
 import { at } from "./place";
 import { toProblem, unreachable } from "./problem";
 import type { AuditItem, Ban, CollectorLogItem, HistoryItem, Jail, LogLevel } from "./types";
@@ -159,6 +160,27 @@ export const api = {
       `/api/bans/${segment(jail)}/${segment(ip)}`,
       undefined,
       "/api/bans/{id}/{id}",
+    ),
+
+  blocklists: () => call<{ items: Blocklist[]; max: number }>("GET", "/api/blocklists"),
+  createBlocklist: (setup: BlocklistSetup) => call<Blocklist>("POST", "/api/blocklists", setup),
+  updateBlocklist: (id: number, setup: BlocklistSetup) =>
+    call<Blocklist>("PUT", `/api/blocklists/${id}`, setup, "/api/blocklists/{id}"),
+  deleteBlocklist: (id: number) =>
+    call<Blocklist>("DELETE", `/api/blocklists/${id}`, undefined, "/api/blocklists/{id}"),
+  previewBlocklist: (id: number) =>
+    call<BlocklistPreview>(
+      "POST",
+      `/api/blocklists/${id}/preview`,
+      undefined,
+      "/api/blocklists/{id}/preview",
+    ),
+  importBlocklist: (id: number, force: boolean) =>
+    call<Blocklist>(
+      "POST",
+      `/api/blocklists/${id}/import`,
+      { force },
+      "/api/blocklists/{id}/import",
     ),
 
   history: (limit: number) => call<Page<HistoryItem>>("GET", `/api/history${query({ limit })}`),
