@@ -1,21 +1,23 @@
-//! The store: accounts, sessions, audit, ban history, the scheduler's lock and
-//! the runs of its tasks in SQLite.
+//! The store: accounts, sessions, audit, ban history, the scheduler's lock and the runs of its
+//! tasks, in SQLite or in Postgres.
 //!
 //! Every statement runs inside a client span and is measured (see `Store::run`), so a request's
-//! trace shows its SQL. Statements are constants; values are always bound.
+//! trace shows its SQL. Statements are constants; values are always bound. Each stands once, for
+//! both databases (see `backend`).
 
 mod accounts;
 mod audit;
+mod backend;
 mod history;
 mod lock;
+mod postgres;
+mod sqlite;
 mod tasks;
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Instant;
 
-use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tracing::Instrument as _;
 
 pub use accounts::{Account, NewSession, Session};
@@ -25,13 +27,7 @@ pub use lock::{Claim, Fence, LockRow, Renewal};
 pub use tasks::{NewTaskRun, Requested, TakenUp, TaskEnd, TaskRequest, TaskState};
 
 use crate::telemetry::metrics;
-
-/// SQLite writes one at a time; a few readers beside it are plenty for an operator's page.
-const CONNECTIONS_MAX: u32 = 4;
-/// How long a writer waits for another before it gives up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a caller waits for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+use backend::Pool;
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -69,42 +65,16 @@ pub enum Error {
 /// A handle on the database; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: SqlitePool,
+    pool: Pool,
 }
 
 impl Store {
-    /// Opens the database, creates it if it is not there, and brings it up to date.
-    pub async fn open(path: &Path) -> Result<Self, Error> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| Error::Folder { path: folder.to_owned(), error })?;
-        }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // Audit and history must survive a power cut, not only a crash of the process.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
-            .await
-            .map_err(|error| Error::Statement {
-                operation: "OPEN",
-                collection: "database",
-                error,
-            })?;
-        restrict_to_owner(path);
-        sqlx::migrate!("migrations/sqlite").run(&pool).await?;
-        Ok(Self { pool })
-    }
-
     /// Waits for running statements and closes the database.
     pub async fn close(&self) {
-        self.pool.close().await;
+        match &self.pool {
+            Pool::Sqlite(pool) => pool.close().await,
+            Pool::Postgres(pool) => pool.close().await,
+        }
     }
 
     /// Runs one statement inside a span and measures it. Attributes follow the database
@@ -120,7 +90,7 @@ impl Store {
             otel.name = %format_args!("{operation} {collection}"),
             otel.kind = "client",
             otel.status_code = tracing::field::Empty,
-            db.system.name = "sqlite",
+            db.system.name = self.pool.system_name(),
             db.operation.name = operation,
             db.collection.name = collection,
             error.type = tracing::field::Empty,
@@ -148,16 +118,15 @@ fn error_type(error: &sqlx::Error) -> &'static str {
     }
 }
 
-/// The database holds password hashes and addresses: nobody but its owner reads it. On a file
-/// system without permissions this has no effect, which is no reason not to start.
-fn restrict_to_owner(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
-}
+#[cfg(test)]
+#[path = "../../tests/support/postgres.rs"]
+mod server;
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::server::Postgres;
     use super::*;
+    use crate::domain::Secret;
 
     /// A store in a folder that lives as long as the returned guard.
     pub(crate) async fn temporary() -> (tempfile::TempDir, Store) {
@@ -166,6 +135,44 @@ pub(crate) mod tests {
         (folder, store)
     }
 
+    /// A store in a new database of a real server.
+    pub(crate) async fn on_postgres() -> Store {
+        let url = Secret::new(new_database().await);
+        Store::open_postgres(&url).await.unwrap()
+    }
+
+    /// The first one waits for the server, and other tests of the same runtime must not.
+    pub(crate) async fn new_database() -> String {
+        let work = || Postgres::shared().create_database();
+        tokio::task::spawn_blocking(work).await.unwrap()
+    }
+
+    /// Makes a test for each database of functions that take a store.
+    macro_rules! on_both {
+        ($($name:ident),* $(,)?) => {
+            mod sqlite {
+                $(
+                    #[tokio::test]
+                    async fn $name() {
+                        let (_folder, store) = $crate::store::tests::temporary().await;
+                        super::$name(store).await;
+                    }
+                )*
+            }
+            mod postgres {
+                $(
+                    #[tokio::test]
+                    async fn $name() {
+                        let store = $crate::store::tests::on_postgres().await;
+                        super::$name(store.clone()).await;
+                        store.close().await;
+                    }
+                )*
+            }
+        };
+    }
+    pub(crate) use on_both;
+
     #[tokio::test]
     async fn a_store_opens_twice_and_keeps_its_rows() {
         let (folder, store) = temporary().await;
@@ -173,5 +180,17 @@ pub(crate) mod tests {
         store.close().await;
         let again = Store::open(&folder.path().join("bangui.db")).await.unwrap();
         assert!(again.has_accounts().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn ten_instances_start_at_once_on_an_empty_database() {
+        let url = Secret::new(new_database().await);
+        let open = || async { Store::open_postgres(&url).await.map(drop) };
+        let results = futures_util::future::join_all((0..10).map(|_| open())).await;
+        for result in results {
+            result.unwrap();
+        }
+        let store = Store::open_postgres(&url).await.unwrap();
+        assert!(!store.has_accounts().await.unwrap());
     }
 }
