@@ -13,7 +13,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 # $(call need,TOOL,ADVICE): one clear line for a missing tool.
 need = @command -v $(1) >/dev/null || { echo "make: $(1) is missing: $(2)" >&2; exit 1; }
 
-.PHONY: help run ui build test test-all ci chaos bench checks fmt lint clean
+.PHONY: help run ui build images compose-test test test-all ci chaos deb bench checks fmt lint clean
 .PHONY: need-cargo need-node need-go need-python
 
 help: ## list the commands
@@ -31,7 +31,7 @@ test: need-cargo need-node need-go ## the tests that show that the product works
 	@scripts/test.sh ui cargo rules browser
 
 test-all: need-cargo need-node need-go ## the same and the rest
-	@scripts/test.sh ui cargo rules browser components collector destinations
+	@scripts/test.sh ui cargo rules browser deploy components collector destinations
 
 # test-all holds all of test, so nothing runs twice.
 ci: checks test-all ## everything that must hold before a change lands
@@ -40,17 +40,29 @@ ci: checks test-all ## everything that must hold before a change lands
 chaos: need-cargo need-node need-go ## faults and restarts of Elasticsearch and syslog under load
 	@scripts/test.sh chaos
 
+# On the engine that runs, or on a private one that is gone afterwards.
+images: need-cargo need-node need-go ## build every image of docker-compose.yml, also without a registry
+	@scripts/with-engine.sh --build scripts/images.sh
+
+# No part of `ci`, which checks the files alone: it takes some ten minutes.
+compose-test: need-cargo need-node need-go need-python ## run docker-compose.yml on a real Docker engine
+	@scripts/compose-test.sh
+
+deb: need-cargo need-go ## the Debian package of BanGUI and its collector, in target/debian
+	@scripts/build-deb.sh
+
 # No part of `ci`: figures depend on the machine. docs/PERFORMANCE.md says how to read them.
 bench: ui need-cargo need-python ## measure the log path and the sanitizer against their peers
 	@cargo bench --locked --bench log_path --bench sanitizer
 
-checks: need-cargo ui
+checks: need-cargo need-go need-python ui
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	# No target of `all`, since it runs for itself.
 	cargo clippy --locked --test destinations -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 	scripts/lint-scripts.sh
+	scripts/lint-compose.sh
 
 fmt: need-cargo ## format the Rust sources
 	cargo fmt

@@ -43,7 +43,8 @@ if [ -z "$root" ]; then
 fi
 bin=$(printf '%s\n' "$root"/usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 [ -x "$bin/postgres" ] || fail "there is no postgres in $root"
-export LD_LIBRARY_PATH="$root/usr/lib/$(uname -m)-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+libraries=$root/usr/lib/$(uname -m)-linux-gnu
+export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 
 as_user=()
 if [ "$(id -u)" = 0 ]; then

@@ -8,6 +8,7 @@
 #   rules       the alert rules do what their tests say
 #   browser     the story in a real Chromium
 #   collector   the collector accepts its configuration
+#   deploy      confinement of the system services, Kubernetes objects, the Debian package
 #   components  the collector's own components
 #   destinations   what arrives where the collector sends it
 #   chaos       the same through minutes of faults and restarts of the real servers
@@ -103,6 +104,11 @@ run_part() {
         --nocapture "${CHAOS[@]}" || true
       ;;
     collector) check "collector: configuration" scripts/validate-collector.sh ;;
+    deploy)
+      step "deploy: system services" scripts/test-units.sh || true
+      step "deploy: Kubernetes" scripts/test-kubernetes.sh || true
+      step "deploy: Debian package" scripts/deb-test.sh || true
+      ;;
     *)
       printf 'test: no such part: %s\n' "$1" >&2
       exit 1

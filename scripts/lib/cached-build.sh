@@ -24,8 +24,9 @@ prepare_go() {
 
 json_field() { sed -n "s/^.*\"$1\": \"\(.*\)\".*$/\1/p"; }
 
-# build_module FOLDER MODULE VERSION SUM: builds `cmd/$tool` of a published Go module. Its own go.sum
-# verifies everything below it, and the sum here verifies the module.
+# build_module FOLDER MODULE VERSION SUM [PACKAGE [LDFLAGS]]: builds a program of a published Go
+# module, `./cmd/$tool` unless a package is named. Its own go.sum verifies everything below it, and
+# the sum here verifies the module.
 build_module() {
     local work=$1 version=$2@$3 module folder sum
     cd "$work"
@@ -38,7 +39,7 @@ build_module() {
     cp -r "$folder" source
     chmod -R u+w source
     cd source
-    go build -mod=readonly -trimpath -ldflags='-s -w' -o "../$tool" "./cmd/$tool"
+    go build -mod=readonly -trimpath -ldflags="${6:--s -w}" -o "../$tool" "${5:-./cmd/$tool}"
 }
 
 # cached_build DURATION FILE…: prints the path of the binary, and builds it first when the cache

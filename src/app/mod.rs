@@ -3,6 +3,7 @@
 mod command;
 mod dead_letters;
 mod healthcheck;
+mod ready;
 mod sanitize;
 mod send_test;
 mod serve;
@@ -17,13 +18,14 @@ use zeroize::Zeroizing;
 use crate::auth;
 use crate::config::{Problem, Settings};
 use crate::domain::Secret;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::telemetry;
 
-/// Runs the commands that need no settings.
+/// Runs the commands that need no settings of the service, or few.
 pub fn without_settings(command: &Command) -> Option<ExitCode> {
     match command {
         Command::Sanitize { is_json } => Some(sanitize::run(*is_json)),
+        Command::Healthcheck => Some(healthcheck::run()),
         Command::Help => Some(print(command::USAGE)),
         Command::Version => Some(print(concat!("bangui ", env!("CARGO_PKG_VERSION")))),
         _ => None,
@@ -36,12 +38,13 @@ pub fn run(command: &Command, settings: Settings) -> ExitCode {
         Command::Serve => serve::run(settings),
         Command::Config => print(settings.to_string().trim_end()),
         Command::SendTest => send_test::run(&settings),
-        Command::Healthcheck => healthcheck::run(&settings),
         Command::SetupCode => setup_code(&settings),
         Command::ResetPassword => reset_password(&settings),
         Command::DeadLetters(command) => dead_letters::run(command, &settings.collector_dir),
         // The others need no settings and were run before.
-        Command::Sanitize { .. } | Command::Help | Command::Version => ExitCode::SUCCESS,
+        Command::Sanitize { .. } | Command::Healthcheck | Command::Help | Command::Version => {
+            ExitCode::SUCCESS
+        }
     }
 }
 
@@ -87,8 +90,7 @@ fn reset_password(settings: &Settings) -> ExitCode {
     }
     let password = Secret::new(line.trim_end_matches(['\r', '\n']).to_owned());
     let result = blocking(async {
-        let store =
-            Store::open(&settings.database_path).await.map_err(|error| error.to_string())?;
+        let store = open_store(settings).await.map_err(|error| error.to_string())?;
         let result = auth::reset_password(&store, password).await;
         store.close().await;
         result.map_err(|error| error.to_string())
@@ -98,6 +100,14 @@ fn reset_password(settings: &Settings) -> ExitCode {
         Ok(Ok(false)) => fail(&"there is no such account"),
         Ok(Err(error)) => fail(&error),
         Err(error) => fail(&error),
+    }
+}
+
+/// Opens the database that the settings name.
+async fn open_store(settings: &Settings) -> Result<Store, store::Error> {
+    match &settings.database_url {
+        Some(database) => Store::open_postgres(&database.url).await,
+        None => Store::open(&settings.database_path).await,
     }
 }
 

@@ -25,6 +25,7 @@ use crate::scheduler::{self, Task};
 use crate::settings::LogSettings;
 use crate::store::Store;
 use crate::tasks::Tasks;
+use crate::telemetry::metrics::Certificate;
 use crate::telemetry::{self, Telemetry, span};
 
 /// After the drain, changes that are under way, the journal and the outbox have so long to finish.
@@ -66,7 +67,8 @@ pub(super) fn run(settings: Settings) -> ExitCode {
 async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError> {
     let started = Instant::now();
     let stop = CancellationToken::new();
-    let listen = settings.listen;
+    let (listen, tls) = (settings.listen, settings.tls.clone());
+    let has_collector = settings.export.logs.is_some() || settings.export.metrics.is_some();
     let has_destinations = settings.external.is_enabled && settings.export.logs.is_some();
     telemetry::metrics::watch_runtime(&Handle::current());
     tokio::spawn(scheduler::watch_process_always(stop.clone()));
@@ -75,18 +77,25 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
         .instrument(span::root(tracing::info_span!("startup")))
         .await?;
     let Parts { store, audit, history, tasks, services } = parts;
-    let server = Server::bind(listen, services.clone()).await?;
+    let server = Server::bind(listen, tls, services.clone()).await?;
     stop_on_signal(stop.clone())?;
     tracing::info!(name: "bangui_ready", address = %server.address()?);
+    super::ready::tell()?;
 
     // The journal and the outbox outlive all that writes into them, so they are stopped last.
     let stop_tellers = CancellationToken::new();
     let journal = tokio::spawn(history.clone().write_journal(stop_tellers.clone()));
     let outbox = tokio::spawn(scheduler::tell_audit_always(audit, stop_tellers.clone()));
+    // What others notice is news for the pages alone, so nobody waits for it at the end.
+    tokio::spawn(scheduler::hear_peers_always(history.clone(), stop.clone()));
     let watch = tokio::spawn(scheduler::watch_always(client, history, stop.clone()));
     if has_destinations {
         // Nothing is lost with the last of them, so nobody waits for it.
         tokio::spawn(scheduler::send_canaries_always(stop.clone()));
+    }
+    if has_collector {
+        let collector = services.collector.clone();
+        tokio::spawn(scheduler::watch_destinations_always(collector, stop.clone()));
     }
     let (lock, runs) = (services.lock.clone(), services.tasks.runs());
     let tasks = tokio::spawn(scheduler::run_tasks(lock, runs, tasks, stop.clone()));
@@ -129,7 +138,7 @@ async fn assemble(
     stop: CancellationToken,
 ) -> Result<Parts, StartError> {
     announce(&settings);
-    let store = Store::open(&settings.database_path).await?;
+    let store = super::open_store(&settings).await?;
     let history = History::start(client.clone(), store.clone()).await?;
     let audit = Audit::new(store.clone());
     let jails = Jails::start(client, history.clone(), audit.clone()).await?;
@@ -147,7 +156,7 @@ async fn assemble(
     let tasks = vec![scheduler::remove_expired_sessions(auth.clone(), cleanup_schedule)];
     let known = tasks.iter().map(Task::known).collect();
     let task_runs = Tasks::new(store.clone(), lock.clone(), audit.clone(), known);
-    let collector = Collector::new(settings.collector_metrics_url.clone());
+    let collector = Arc::new(Collector::new(settings.collector_metrics_url.clone()));
     let collector_log = OwnLog::new(settings.collector_log_url.clone());
     let site = site(settings, instance_id);
     let services = Services {
@@ -166,9 +175,13 @@ async fn assemble(
 }
 
 fn announce(settings: &Settings) {
+    let database_path = match &settings.database_url {
+        Some(url) => url.to_string(),
+        None => settings.database_path.display().to_string(),
+    };
     tracing::info!(
         name: "bangui_starting_up",
-        database_path = %settings.database_path.display(),
+        database_path,
         pid = std::process::id(),
         version = env!("CARGO_PKG_VERSION"),
     );
@@ -177,6 +190,9 @@ fn announce(settings: &Settings) {
     }
     if !settings.https && !settings.listen.ip().is_loopback() {
         tracing::warn!(name: "config_plain_http", address = %settings.listen);
+    }
+    if let Some(seconds) = settings.export.links.certificate_not_after_unix_seconds() {
+        telemetry::metrics::set_certificate_not_after(Certificate::OtlpClient, seconds);
     }
     let by_service = settings.export.summary.unencrypted.iter().cloned();
     for name in by_service.chain(settings.external.unencrypted()) {

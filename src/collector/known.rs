@@ -19,6 +19,8 @@ pub struct State {
     pub error: Option<String>,
     /// Its destinations of logs; those of the last answer while it cannot be asked.
     pub destinations: Vec<Known>,
+    /// Its destinations of metrics beside Prometheus, which count data points.
+    pub metrics: Vec<Known>,
 }
 
 /// A destination.
@@ -54,7 +56,11 @@ impl Collector {
             None => State::default(),
         };
         let state = match ask(&self.metrics_url, ANSWER_TIMEOUT).await {
-            Ok(counts) => after(&before.destinations, counts),
+            Ok(counts) => State {
+                error: None,
+                destinations: after(&before.destinations, counts.logs),
+                metrics: after(&before.metrics, counts.metrics),
+            },
             Err(error) => State { error: Some(error.to_string()), ..before },
         };
         *kept = Some((Instant::now(), state.clone()));
@@ -62,7 +68,7 @@ impl Collector {
     }
 }
 
-fn after(before: &[Known], counts: Vec<Destination>) -> State {
+fn after(before: &[Known], counts: Vec<Destination>) -> Vec<Known> {
     let known = |counts: Destination| {
         let earlier = before.iter().find(|own| own.counts.name == counts.name);
         let is_failing = earlier.is_some_and(|earlier| {
@@ -75,7 +81,7 @@ fn after(before: &[Known], counts: Vec<Destination>) -> State {
         let error_type = is_failing.then(|| newest.or_else(kept)).flatten();
         Known { counts, is_failing, error_type }
     };
-    State { error: None, destinations: counts.into_iter().map(known).collect() }
+    counts.into_iter().map(known).collect()
 }
 
 #[cfg(test)]
@@ -90,7 +96,7 @@ mod tests {
             let name = "otlp".to_owned();
             let refusals = refusals.collect();
             let counts = Destination { name, sent, failed, refusals, ..Destination::default() };
-            known = after(&known, vec![counts]).destinations;
+            known = after(&known, vec![counts]);
             known[0].error_type.clone()
         };
         assert_eq!(why(1, 9, &[("401", 9)]), None, "what was before is not known");
@@ -108,7 +114,7 @@ mod tests {
         let mut is_failing = |sent, failed| {
             let name = "otlp".to_owned();
             let counts = Destination { name, sent, failed, ..Destination::default() };
-            known = after(&known, vec![counts]).destinations;
+            known = after(&known, vec![counts]);
             known[0].is_failing
         };
         assert!(!is_failing(3, 7), "what was before is not known");

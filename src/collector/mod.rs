@@ -63,15 +63,22 @@ pub enum Error {
     Status(StatusCode),
 }
 
-/// Asks for all destinations, in the order of their names.
+/// Asks for all destinations of logs, in the order of their names.
 pub async fn destinations(metrics_url: &str) -> Result<Vec<Destination>, Error> {
-    ask(metrics_url, ANSWER_TIMEOUT).await
+    ask(metrics_url, ANSWER_TIMEOUT).await.map(|counts| counts.logs)
 }
 
-async fn ask(metrics_url: &str, wait: Duration) -> Result<Vec<Destination>, Error> {
+/// What the collector has counted, by the signal that it sends on.
+struct Counts {
+    logs: Vec<Destination>,
+    metrics: Vec<Destination>,
+}
+
+async fn ask(metrics_url: &str, wait: Duration) -> Result<Counts, Error> {
     let answer = fetch::get(metrics_url, wait, ANSWER_MAX_BYTES).await?;
     if answer.status != StatusCode::OK {
         return Err(Error::Status(answer.status));
     }
-    Ok(page::parse(&String::from_utf8_lossy(&answer.body)))
+    let page = String::from_utf8_lossy(&answer.body);
+    Ok(Counts { logs: page::parse(&page), metrics: page::parse_metrics(&page) })
 }

@@ -3,7 +3,7 @@
 //! A destination is known by its queue, the exporter `otlp/to_NAME`, which is shown from the start.
 //! The exporter behind it is shown once it has sent something; its id holds the name somewhere
 //! (`elasticsearch/logs`, `awscloudwatchlogs/logs`, `otlphttp/other`). Our own component before it
-//! tells why batches were refused.
+//! tells why batches were refused. Metrics have no such component: the exporter has its own queue.
 
 use std::collections::BTreeMap;
 
@@ -70,6 +70,31 @@ fn add_refusals(page: &str, found: &mut BTreeMap<&str, Destination>) {
             *own.refusals.entry(kind.to_owned()).or_default() += line.value;
         }
     }
+}
+
+/// The destinations of metrics beside Prometheus, by what their exporters' ids hold.
+const METRICS_VENDORS: [&str; 2] = ["datadog", "newrelic"];
+
+/// Those of [`METRICS_VENDORS`] whose exporter has tried to send metrics. Counts are data points.
+pub(super) fn parse_metrics(page: &str) -> Vec<Destination> {
+    let mut found: BTreeMap<&str, Destination> = BTreeMap::new();
+    for sample in page.lines().filter_map(sample) {
+        let name = METRICS_VENDORS.into_iter().find(|name| sample.exporter.contains(name));
+        let (Some(name), Some(count)) = (name, sample.name.strip_prefix("otelcol_exporter_"))
+        else {
+            continue;
+        };
+        let is_sent = match count {
+            "sent_metric_points_total" => true,
+            "send_failed_metric_points_total" => false,
+            _ => continue,
+        };
+        let own = found
+            .entry(name)
+            .or_insert_with(|| Destination { name: name.to_owned(), ..Destination::default() });
+        *if is_sent { &mut own.sent } else { &mut own.failed } += sample.value;
+    }
+    found.into_values().collect()
 }
 
 pub(super) fn parse(page: &str) -> Vec<Destination> {
@@ -152,6 +177,22 @@ bangui_collector_held_total{destination="other",error_type="401",signal="logs"} 
         };
         assert_eq!(parse(page), [newrelic, otlp]);
         assert_eq!(parse(""), []);
+    }
+
+    #[test]
+    fn metrics_are_counted_for_each_vendor() {
+        let page = r#"
+otelcol_exporter_sent_metric_points_total{exporter="prometheus"} 900
+otelcol_exporter_sent_metric_points_total{exporter="otlphttp/newrelic_metrics"} 7
+otelcol_exporter_send_failed_metric_points_total{exporter="datadog/metrics"} 5
+otelcol_exporter_sent_log_records_total{exporter="otlphttp/newrelic_events"} 2
+otelcol_exporter_send_failed_metric_points_total{exporter="otlphttp/other"} 3
+"#;
+        let counts = |name: &str, sent, failed| {
+            let name = name.to_owned();
+            Destination { name, sent, failed, ..Destination::default() }
+        };
+        assert_eq!(parse_metrics(page), [counts("datadog", 0, 5), counts("newrelic", 7, 0)]);
     }
 
     /// The pipelines of logs and their exporters, as the files of the collector have them.

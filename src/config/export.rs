@@ -97,6 +97,16 @@ pub struct SignalLinks {
     pub logs: Link,
 }
 
+impl SignalLinks {
+    /// When the first of the certificates expires that the collector is shown.
+    pub fn certificate_not_after_unix_seconds(&self) -> Option<u64> {
+        let links = [&self.traces, &self.metrics, &self.logs].into_iter();
+        let shown =
+            links.filter(|link| link.is_https).filter_map(|link| link.tls.identity.as_ref());
+        shown.map(|identity| identity.not_after_unix_seconds).min()
+    }
+}
+
 impl Default for LogBuffer {
     fn default() -> Self {
         Self { buffer_records: 1000, batch_records: 512, delay: Duration::from_secs(1) }

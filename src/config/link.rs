@@ -11,11 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::identity::{Identity, Pair, certificates};
 use super::{Environment, forms};
 use crate::domain::Secret;
 
@@ -33,15 +31,6 @@ pub struct Tls {
     pub ca: Option<Arc<[u8]>>,
     /// The client's certificate with its key.
     pub identity: Option<Arc<Identity>>,
-}
-
-/// What the client shows of itself.
-#[derive(Debug)]
-pub struct Identity {
-    /// The certificate, and those between it and its authority.
-    pub certificate: Vec<u8>,
-    /// The certificate's key.
-    pub key: Secret<Vec<u8>>,
 }
 
 /// The way of one signal.
@@ -224,7 +213,7 @@ fn tls(env: &mut Environment, prefix: &str, set: &mut Vec<(String, String)>) -> 
     let [ca, certificate, key] = names.map(|name| format!("{prefix}{name}"));
     let named = |name: &String| Some((name.clone(), env.text(name)?));
     set.extend([&ca, &certificate, &key].into_iter().filter_map(named));
-    Tls { ca: authorities(env, &ca), identity: identity(env, &certificate, &key) }
+    Tls { ca: authorities(env, &ca), identity: Pair { certificate, key }.identity(env) }
 }
 
 fn authorities(env: &mut Environment, name: &str) -> Option<Arc<[u8]>> {
@@ -240,60 +229,6 @@ fn roots_of(pem: &[u8]) -> Result<RootCertStore, String> {
         roots.add(certificate).map_err(|error| format!("holds no usable authority: {error}"))?;
     }
     Ok(roots)
-}
-
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match read {
-        Ok(read) if !read.is_empty() => Ok(read),
-        Ok(_) => Err("holds no certificate".into()),
-        Err(_) => Err("holds a certificate that is no valid PEM".into()),
-    }
-}
-
-fn identity(env: &mut Environment, certificate: &str, key: &str) -> Option<Arc<Identity>> {
-    let (certificate_path, key_path) = match (env.text(certificate), env.text(key)) {
-        (Some(certificate_path), Some(key_path)) => (certificate_path, key_path),
-        (None, None) => return None,
-        (Some(_), None) => {
-            env.problem(key, format!("is needed beside {certificate}; set both or neither"));
-            return None;
-        }
-        (None, Some(_)) => {
-            env.problem(certificate, format!("is needed beside {key}; set both or neither"));
-            return None;
-        }
-    };
-    let read = |path: &str, is_right: fn(&[u8]) -> Result<(), String>| {
-        forms::pem(path).and_then(|pem| is_right(&pem).map(|()| pem))
-    };
-    let has_key = |pem: &[u8]| match PrivateKeyDer::from_pem_slice(pem) {
-        Ok(_) => Ok(()),
-        Err(_) => Err("holds no private key without a passphrase".to_owned()),
-    };
-    let shown = read(&certificate_path, |pem| certificates(pem).map(|_| ()));
-    let shown = shown.map_err(|reason| env.problem(certificate, reason)).ok();
-    let kept = read(&key_path, has_key).map_err(|reason| env.problem(key, reason)).ok();
-    let (shown, kept) = (shown?, kept?);
-    let own = Identity { certificate: shown.to_vec(), key: Secret::new(kept.as_slice().to_vec()) };
-    if own.certified().is_err() {
-        env.problem(key, format!("is not the key of {certificate}"));
-        return None;
-    }
-    Some(Arc::new(own))
-}
-
-impl Identity {
-    fn parts(&self) -> Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-        let key = PrivateKeyDer::from_pem_slice(self.key.expose()).ok()?;
-        Some((certificates(&self.certificate).ok()?, key))
-    }
-
-    fn certified(&self) -> Result<CertifiedKey, String> {
-        let (chain, key) = self.parts().ok_or("is no PEM")?;
-        let provider = ring::default_provider();
-        CertifiedKey::from_der(chain, key, &provider).map_err(|error| error.to_string())
-    }
 }
 
 impl Tls {

@@ -5,11 +5,14 @@
 
 mod client;
 mod collector;
+mod database;
 mod destinations;
 mod environment;
 mod export;
 mod external;
 mod forms;
+mod health;
+mod identity;
 mod link;
 mod names;
 mod print;
@@ -17,6 +20,7 @@ mod providers;
 mod proxies;
 mod queries;
 mod quiet;
+mod served_tls;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -25,12 +29,16 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use client::ClientSettings;
+pub use database::DatabaseUrl;
 pub use environment::{Environment, Problem};
 pub use export::{Export, LogBuffer, Protocol, Sampler, SignalLinks};
 pub use external::External;
-pub use link::{Identity, Link, Summary, Tls};
+pub use health::HealthSettings;
+pub use identity::Identity;
+pub use link::{Link, Summary, Tls};
 pub use proxies::TrustedProxies;
 pub use quiet::{ENDPOINTS, QuietEndpoints};
+pub use served_tls::ServedTls;
 
 use crate::domain::{Schedule, Secret};
 use export::Switches;
@@ -95,14 +103,19 @@ pub struct Log {
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// Whether browsers reach us over https (by `BANGUI_PUBLIC_URL`).
+    /// Whether browsers reach us over https: by `BANGUI_PUBLIC_URL`, or because the port itself
+    /// speaks TLS.
     pub https: bool,
+    /// What the port speaks TLS with, if it does.
+    pub tls: Option<ServedTls>,
     /// Peers whose forwarding headers are believed.
     pub trusted_proxies: TrustedProxies,
     /// Where state is kept.
     pub data_dir: PathBuf,
-    /// The SQLite file.
+    /// The SQLite file, unless there is a server.
     pub database_path: PathBuf,
+    /// The Postgres server that is used in its place.
+    pub database_url: Option<DatabaseUrl>,
     /// fail2ban's socket.
     pub fail2ban_socket: PathBuf,
     /// Password of the first account.
@@ -163,11 +176,14 @@ impl Settings {
         let switches = Switches::read(&mut env);
         let external = External::read(&mut env, switches);
         let data_dir = PathBuf::from(env.text("BANGUI_DATA_DIR").unwrap_or("./data".into()));
+        let (database_path, database_url) = database::read(&mut env, &data_dir);
         let settings = Self {
-            listen: env.parse("BANGUI_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8000))),
-            https: public_url_is_https(&mut env),
+            listen: listen(&mut env),
+            https: is_https(&mut env),
+            tls: ServedTls::read(&mut env),
             trusted_proxies: TrustedProxies::read(&mut env),
-            database_path: database_path(&mut env, &data_dir),
+            database_path,
+            database_url,
             data_dir,
             fail2ban_socket: env.parse("BANGUI_FAIL2BAN_SOCKET", DEFAULT_FAIL2BAN_SOCKET.into()),
             admin_password: admin_password(&mut env),
@@ -203,7 +219,6 @@ impl Settings {
             jaeger_ui_url: page_url(&mut env, "BANGUI_JAEGER_UI_URL"),
             unknown: names::unknown(&env),
         };
-        refuse_what_is_not_served(&mut env);
         let problems = env.into_problems();
         if problems.is_empty() { Ok(settings) } else { Err(problems) }
     }
@@ -234,29 +249,24 @@ impl FromStr for LogLevel {
     }
 }
 
-fn public_url_is_https(env: &mut Environment) -> bool {
-    const NAME: &str = "BANGUI_PUBLIC_URL";
-    let Some(uri) = env.optional::<http::Uri>(NAME) else { return false };
-    match uri.scheme_str() {
-        Some("https") => true,
-        Some("http") => false,
-        _ => {
-            env.problem(NAME, "must start with http:// or https://");
-            false
-        }
-    }
+fn listen(env: &mut Environment) -> SocketAddr {
+    env.parse("BANGUI_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8000)))
 }
 
-fn database_path(env: &mut Environment, data_dir: &std::path::Path) -> PathBuf {
-    const NAME: &str = "BANGUI_DATABASE_URL";
-    let Some(url) = env.text(NAME) else { return data_dir.join("bangui.db") };
-    match url.strip_prefix("sqlite://") {
-        Some(path) if !path.is_empty() => PathBuf::from(path),
-        _ => {
-            env.problem(NAME, "must be sqlite:// followed by a path; this version knows no other");
-            PathBuf::new()
-        }
-    }
+/// Whether browsers come by https. A port with TLS cannot be reached by http at all, so a public
+/// address that says so is a mistake, and cookies would go by what is not there.
+fn is_https(env: &mut Environment) -> bool {
+    const NAME: &str = "BANGUI_PUBLIC_URL";
+    let has_tls = served_tls::is_asked_for(env);
+    let Some(uri) = env.optional::<http::Uri>(NAME) else { return has_tls };
+    let reason = match uri.scheme_str() {
+        Some("https") => return true,
+        Some("http") if has_tls => "is http://, but with BANGUI_TLS_CERT_FILE the port is https",
+        Some("http") => return false,
+        _ => "must start with http:// or https://",
+    };
+    env.problem(NAME, reason);
+    has_tls
 }
 
 fn seconds(env: &mut Environment, name: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
@@ -332,15 +342,6 @@ fn url(env: &mut Environment, name: &str, schemes: &[&str]) -> Option<String> {
     None
 }
 
-/// A setting that a user relies on for safety must not be ignored in silence.
-fn refuse_what_is_not_served(env: &mut Environment) {
-    for name in ["BANGUI_TLS_CERT_FILE", "BANGUI_TLS_KEY_FILE"] {
-        if env.text(name).is_some() {
-            env.problem(name, "TLS is not served by this version; put a TLS proxy in front");
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,7 +375,7 @@ mod tests {
             ("BANGUI_LISTEN", "nowhere"),
             ("BANGUI_LOG_LEVEL", "loud"),
             ("BANGUI_ADMIN_PASSWORD", "hunt2"),
-            ("BANGUI_DATABASE_URL", "postgres://u:hunt2@h/db"),
+            ("BANGUI_DATABASE_URL", "mysql://u:hunt2@h/db"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon"),
             ("BANGUI_SCHEDULER_LEASE_SECONDS", "1"),
             ("BANGUI_SESSION_CLEANUP_SECONDS", "soon"),

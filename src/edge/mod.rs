@@ -11,6 +11,7 @@ pub mod failure;
 pub mod listeners;
 pub mod status;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -44,7 +45,7 @@ pub struct Services {
     /// What they are, and how they went.
     pub tasks: Tasks,
     /// What the collector tells of itself.
-    pub collector: Collector,
+    pub collector: Arc<Collector>,
     /// What its own log said last.
     pub collector_log: OwnLog,
     /// How the service was set up, as far as the page shows or needs it.

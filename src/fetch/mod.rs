@@ -1,13 +1,17 @@
 //! Fetches a document over http from a neighbour (the collector, Jaeger), within limits.
 
+mod unverified;
+
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 use tracing::Instrument as _;
@@ -63,6 +67,49 @@ pub struct Answer {
 
 /// `GET`s a document. The wait covers connecting, head and body.
 pub async fn get(url: &str, wait: Duration, max_bytes: usize) -> Result<Answer, Error> {
+    whole(&*CLIENT, url, wait, max_bytes).await
+}
+
+/// The same over TLS, whoever answers: for the service's own port and nothing else.
+pub async fn get_unverified(url: &str, wait: Duration, max_bytes: usize) -> Result<Answer, Error> {
+    let connector = unverified::connector().map_err(|_| Error::Unreachable)?;
+    let client = Client::builder(TokioExecutor::new()).build(connector);
+    whole(&client, url, wait, max_bytes).await
+}
+
+async fn whole(
+    client: &Client<impl Connect + Clone + Send + Sync + 'static, Empty<Bytes>>,
+    url: &str,
+    wait: Duration,
+    max_bytes: usize,
+) -> Result<Answer, Error> {
+    let mut body = BytesMut::new();
+    let status = parts(client, url, wait, max_bytes, |part| {
+        body.extend_from_slice(part);
+        ControlFlow::Continue(())
+    })
+    .await?;
+    Ok(Answer { status, body: body.freeze() })
+}
+
+/// `GET`s a document of which not everything is to be kept: each part is handed on as it comes,
+/// until one is answered with a break. Only the end of the call tells whether it was whole.
+pub async fn stream(
+    url: &str,
+    wait: Duration,
+    max_bytes: usize,
+    part: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<StatusCode, Error> {
+    parts(&*CLIENT, url, wait, max_bytes, part).await
+}
+
+async fn parts(
+    client: &Client<impl Connect + Clone + Send + Sync + 'static, Empty<Bytes>>,
+    url: &str,
+    wait: Duration,
+    max_bytes: usize,
+    part: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<StatusCode, Error> {
     let request = Request::get(url).body(Empty::new()).map_err(|_| Error::Address)?;
     let host = request.uri().host().unwrap_or_default().to_owned();
     let span = tracing::info_span!(
@@ -77,24 +124,40 @@ pub async fn get(url: &str, wait: Duration, max_bytes: usize) -> Result<Answer, 
         error.type = field::Empty,
     );
     let answer = async {
-        let response = CLIENT.request(request).await.map_err(|_| Error::Unreachable)?;
+        let response = client.request(request).await.map_err(|_| Error::Unreachable)?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), max_bytes).collect().await;
-        let body = body.map_err(|error| match error.is::<LengthLimitError>() {
-            true => Error::TooLarge(max_bytes),
-            false => Error::Broken,
-        })?;
-        Ok(Answer { status, body: body.to_bytes() })
+        read(response.into_body(), max_bytes, part).await?;
+        Ok(status)
     };
     let result = timeout(wait, answer.instrument(span.clone())).await;
     let result = result.unwrap_or(Err(Error::Timeout(wait)));
     match &result {
-        Ok(answer) => {
-            span.record("http.response.status_code", i64::from(answer.status.as_u16()));
+        Ok(status) => {
+            span.record("http.response.status_code", i64::from(status.as_u16()));
         }
         Err(error) => {
             span.record("otel.status_code", "ERROR").record("error.type", error.error_type());
         }
     }
     result
+}
+
+async fn read(
+    body: Incoming,
+    max_bytes: usize,
+    mut part: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    let mut body = Limited::new(body, max_bytes);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+            true => Error::TooLarge(max_bytes),
+            false => Error::Broken,
+        })?;
+        if let Some(data) = frame.data_ref()
+            && part(data).is_break()
+        {
+            break;
+        }
+    }
+    Ok(())
 }

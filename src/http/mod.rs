@@ -23,6 +23,7 @@ mod rpc;
 mod server;
 mod stack;
 mod table;
+mod tls;
 
 pub use server::{Error, Server, serve};
 

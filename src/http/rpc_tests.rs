@@ -88,7 +88,7 @@ async fn services(folder: &Path) -> Arc<Services> {
     };
     let lock = SchedulerLock::new(store.clone(), 30).unwrap();
     Arc::new(Services {
-        collector: crate::collector::Collector::new("http://127.0.0.1:1/metrics".into()),
+        collector: Arc::new(crate::collector::Collector::new("http://127.0.0.1:1/metrics".into())),
         collector_log: crate::collector::OwnLog::new("http://127.0.0.1:1/logs".into()),
         auth: auth.await.unwrap(),
         jails,

@@ -1,5 +1,5 @@
-//! Accepts connections and serves HTTP/1.1 and h2c (prior knowledge) on one port; gRPC comes by the
-//! latter.
+//! Accepts connections and serves HTTP/1.1 and HTTP/2 on one port: over TLS, where the client says
+//! which, or in the clear, where its first bytes do (h2c by prior knowledge). gRPC comes by HTTP/2.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -22,7 +23,8 @@ use super::Services;
 use super::body::BodyError;
 use super::client_address::{Peer, logged};
 use super::stack::{self, Stack};
-use crate::config::ClientIpLogging;
+use super::tls::{Protocol, Refused, Tls};
+use crate::config::{ClientIpLogging, ServedTls};
 use crate::grpc::{self, Grpc};
 
 /// Connections at once; further ones wait in the kernel's queue.
@@ -44,6 +46,7 @@ const STREAMS_MAX: u32 = 100;
 pub struct Server {
     listener: TcpListener,
     stack: Stack,
+    tls: Option<Arc<Tls>>,
     log_client_ip: ClientIpLogging,
 }
 
@@ -61,19 +64,27 @@ pub enum Error {
     /// The table of routes contradicts itself.
     #[error("the table of routes is wrong: {0}")]
     Routes(#[from] matchit::InsertError),
+    /// The port cannot speak TLS.
+    #[error("TLS cannot be served: {0}")]
+    Tls(String),
     /// The contract of the gRPC API cannot be read.
     #[error("the gRPC contract is wrong: {0}")]
     Contract(#[from] grpc::Error),
 }
 
 impl Server {
-    /// Listens on the address.
-    pub async fn bind(address: SocketAddr, services: Arc<Services>) -> Result<Self, Error> {
+    /// Listens on the address, where it speaks TLS if it has a certificate.
+    pub async fn bind(
+        address: SocketAddr,
+        tls: Option<ServedTls>,
+        services: Arc<Services>,
+    ) -> Result<Self, Error> {
+        let tls = tls.map(|tls| Tls::new(tls).map_err(Error::Tls)).transpose()?.map(Arc::new);
         let log_client_ip = services.site.log_client_ip;
         let stack = stack::build(services.clone(), Grpc::new(services)?)?;
         let listener =
             TcpListener::bind(address).await.map_err(|error| Error::Listen { address, error })?;
-        Ok(Self { listener, stack, log_client_ip })
+        Ok(Self { listener, stack, tls, log_client_ip })
     }
 
     /// The address that it listens on; the port is real even when 0 was asked for.
@@ -86,6 +97,9 @@ impl Server {
 pub async fn serve(server: Server, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
     let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    if let Some(tls) = server.tls.clone() {
+        tokio::spawn(tls.keep_current(stop.clone()));
+    }
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -100,22 +114,30 @@ pub async fn serve(server: Server, stop: CancellationToken) {
             }
         };
         let (service, watcher) = (service(&server.stack, peer), graceful.watcher());
-        let (silent, log_client_ip) = (stop.clone(), server.log_client_ip);
+        let (silent, tls) = (stop.clone(), server.tls.clone());
+        let client_ip = logged(peer.ip(), server.log_client_ip);
         tokio::spawn(async move {
             let _permit = permit;
-            let has_spoken = tokio::select! {
+            let begun = tokio::select! {
                 // A browser's spare connection must not hold up the drain.
-                () = silent.cancelled() => false,
-                spoken = timeout(HEAD_TIMEOUT, speaks(&stream)) => matches!(spoken, Ok(Ok(()))),
+                () = silent.cancelled() => None,
+                begun = begin(stream, tls.as_deref(), client_ip.as_deref()) => begun,
             };
-            if !has_spoken {
-                return;
-            }
-            let builder = builder();
-            let connection =
-                builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-            if let Err(error) = watcher.watch(connection).await {
-                note_malformed(error.as_ref(), logged(peer.ip(), log_client_ip));
+            let ended = match begun {
+                None => return,
+                Some((Wire::Plain(stream), builder)) => {
+                    let io = TokioIo::new(stream);
+                    let connection = builder.serve_connection_with_upgrades(io, service);
+                    watcher.watch(connection.into_owned()).await
+                }
+                Some((Wire::Tls(stream), builder)) => {
+                    let io = TokioIo::new(stream);
+                    let connection = builder.serve_connection_with_upgrades(io, service);
+                    watcher.watch(connection.into_owned()).await
+                }
+            };
+            if let Err(error) = ended {
+                note_malformed(error.as_ref(), client_ip);
             }
         });
     }
@@ -134,6 +156,37 @@ async fn accept(
     // Small answers must not wait for more; a failure only costs some milliseconds.
     let _ = stream.set_nodelay(true);
     Ok((stream, peer, permit))
+}
+
+/// What a connection's bytes go through.
+enum Wire {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Waits within limits until the client has begun to speak, and knows how; nothing if it does not.
+async fn begin(
+    stream: TcpStream,
+    tls: Option<&Tls>,
+    client_ip: Option<&str>,
+) -> Option<(Wire, Builder<TokioExecutor>)> {
+    let Some(tls) = tls else {
+        let has_spoken = matches!(timeout(HEAD_TIMEOUT, speaks(&stream)).await, Ok(Ok(())));
+        return has_spoken.then(|| (Wire::Plain(stream), builder()));
+    };
+    match tls.accept(stream, HEAD_TIMEOUT).await {
+        Ok((stream, Protocol::Http1)) => {
+            Some((Wire::Tls(Box::new(stream)), builder().http1_only()))
+        }
+        Ok((stream, Protocol::Http2)) => {
+            Some((Wire::Tls(Box::new(stream)), builder().http2_only()))
+        }
+        Err(Refused::Silent) => None,
+        Err(refused) => {
+            tracing::info!(name: "http_tls_handshake_failed", client_ip, error = %refused);
+            None
+        }
+    }
 }
 
 /// Waits until the client has sent enough to tell HTTP/1.1 from HTTP/2. The builder below waits

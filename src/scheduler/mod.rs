@@ -6,11 +6,13 @@
 //! instance runs them: the one with the lock.
 
 mod canary;
+mod destinations;
 mod task;
 mod turns;
 mod vitals;
 mod watch;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -19,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Audit;
 use crate::auth::Auth;
+use crate::collector::Collector;
 use crate::domain::Schedule;
 use crate::fail2ban::Client;
 use crate::history::History;
@@ -42,9 +45,19 @@ pub async fn tell_audit_always(audit: Audit, stop: CancellationToken) {
     always("outbox", || audit.clone().empty_outbox(stop.clone())).await;
 }
 
+/// Hears the other instances on the same database until it is told to stop.
+pub async fn hear_peers_always(history: History, stop: CancellationToken) {
+    always("peers", || history.clone().hear_peers(stop.clone())).await;
+}
+
 /// Sends a record a minute to all destinations until it is told to stop.
 pub async fn send_canaries_always(stop: CancellationToken) {
     always("canary", || canary::run(stop.clone())).await;
+}
+
+/// Tells which destinations behind the collector fail until it is told to stop.
+pub async fn watch_destinations_always(collector: Arc<Collector>, stop: CancellationToken) {
+    always("destinations", || destinations::run(collector.clone(), stop.clone())).await;
 }
 
 /// Looks at what the process takes until it is told to stop.

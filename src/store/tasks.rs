@@ -2,7 +2,7 @@
 //!
 //! What the holder of the scheduler's lock writes is fenced; a request may come from any instance.
 
-use super::backend::on;
+use super::backend::{Transaction, on};
 use super::{Error, Fence, Store};
 use crate::domain::{RunResult, TaskRun};
 
@@ -46,26 +46,26 @@ macro_rules! newest_runs {
     };
 }
 
-/// The runs that were asked for and may still begin.
-macro_rules! requests {
-    ($condition:literal) => {
-        concat!(
-            "SELECT task, requested_at, requested_by, traceparent FROM task_requests WHERE ",
-            request_stands!(),
-            $condition
-        )
+/// The request for a run of a task.
+macro_rules! request_of {
+    ($task:expr) => {
+        sqlx::query_as::<_, (i64, String, Option<String>)>(concat!(
+            "SELECT requested_at, requested_by, traceparent FROM task_requests \
+             WHERE task = $1 AND ",
+            request_stands!()
+        ))
+        .bind($task)
     };
 }
 
-/// Marks runs of a task that nobody will finish.
-const INTERRUPT: &str = "UPDATE task_runs SET result = 'interrupted', ended_at = unixepoch(), \
-     error = 'its instance ended or lost the lock before it was over' \
-     WHERE task = $1 AND result = 'running'";
-/// Removes the oldest runs of a task.
-const FORGET: &str = "DELETE FROM task_runs WHERE task = $1 AND id NOT IN \
-     (SELECT id FROM task_runs WHERE task = $1 ORDER BY id DESC LIMIT $2) \
-     AND id <> coalesce((SELECT max(id) FROM task_runs \
-     WHERE task = $1 AND result = 'completed'), 0)";
+const INSERT_RUN: &str = "\
+    INSERT INTO task_runs (task, started_at, result, correlation_id, requested_by) \
+    VALUES ($1, unixepoch(), 'running', $2, $3) RETURNING id, started_at";
+const DELETE_OLD_RUNS: &str = "\
+    DELETE FROM task_runs WHERE task = $1 AND id NOT IN \
+    (SELECT id FROM task_runs WHERE task = $1 ORDER BY id DESC LIMIT $2) \
+    AND id <> coalesce((SELECT max(id) FROM task_runs \
+    WHERE task = $1 AND result = 'completed'), 0)";
 
 /// What is remembered of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,17 +157,8 @@ struct StateRow {
     failures_in_a_row: i64,
 }
 
-#[derive(sqlx::FromRow)]
-struct RequestRow {
-    task: String,
-    requested_at: i64,
-    requested_by: String,
-    traceparent: Option<String>,
-}
-
-impl From<RequestRow> for TaskRequest {
-    fn from(row: RequestRow) -> Self {
-        let RequestRow { requested_at, requested_by, traceparent, .. } = row;
+impl From<(i64, String, Option<String>)> for TaskRequest {
+    fn from((requested_at, requested_by, traceparent): (i64, String, Option<String>)) -> Self {
         Self { requested_at, requested_by, traceparent }
     }
 }
@@ -235,21 +226,26 @@ impl Store {
     /// The runs that were asked for and have not begun, by their tasks.
     pub async fn task_requests(&self) -> Result<Vec<(String, TaskRequest)>, Error> {
         let query = on!(self.pool, pool => {
-            sqlx::query_as::<_, RequestRow>(requests!("")).fetch_all(pool).await?
+            sqlx::query_as::<_, (String, i64, String, Option<String>)>(concat!(
+                "SELECT task, requested_at, requested_by, traceparent FROM task_requests WHERE ",
+                request_stands!()
+            ))
+            .fetch_all(pool)
+            .await?
         });
         let rows = self.run("SELECT", "task_requests", query).await?;
-        Ok(rows.into_iter().map(|row| (row.task.clone(), row.into())).collect())
+        let request = |(task, requested_at, requested_by, traceparent)| {
+            (task, TaskRequest { requested_at, requested_by, traceparent })
+        };
+        Ok(rows.into_iter().map(request).collect())
     }
 
     /// The run of a task that was asked for and has not begun.
     pub async fn task_request(&self, task: &str) -> Result<Option<TaskRequest>, Error> {
         let query = on!(self.pool, pool => {
-            sqlx::query_as::<_, RequestRow>(requests!(" AND task = $1"))
-                .bind(task)
-                .fetch_optional(pool)
-                .await?
+            request_of!(task).fetch_optional(pool).await?.map(TaskRequest::from)
         });
-        Ok(self.run("SELECT", "task_requests", query).await?.map(TaskRequest::from))
+        self.run("SELECT", "task_requests", query).await
     }
 
     /// Asks for a run, unless the task runs or was asked for already.
@@ -260,7 +256,7 @@ impl Store {
         traceparent: Option<&str>,
     ) -> Result<Requested, Error> {
         let query = on!(self.pool, pool => {
-            sqlx::query(concat!(
+            sqlx::query_scalar::<_, String>(concat!(
                 "INSERT INTO task_requests (task, requested_at, requested_by, traceparent) \
                  SELECT $1, unixepoch(), $2, $3 WHERE NOT EXISTS \
                  (SELECT 1 FROM task_runs WHERE task = $1 AND result = 'running') \
@@ -268,16 +264,15 @@ impl Store {
                  requested_by = excluded.requested_by, traceparent = excluded.traceparent \
                  WHERE NOT (",
                 request_stands!(),
-                ")"
+                ") RETURNING task"
             ))
             .bind(task)
             .bind(requested_by)
             .bind(traceparent)
-            .execute(pool)
+            .fetch_optional(pool)
             .await?
-            .rows_affected()
         });
-        if self.run("INSERT", "task_requests", query).await? == 1 {
+        if self.run("INSERT", "task_requests", query).await?.is_some() {
             return Ok(Requested::Accepted);
         }
         let is_requested = self.task_request(task).await?.is_some();
@@ -289,18 +284,17 @@ impl Store {
     pub async fn take_up_task(&self, fence: &Fence, task: &str) -> Result<TakenUp, Error> {
         let mut transaction = self.fenced(fence).await?;
         self.run("SELECT", "task_runs", async {
+            interrupt(&mut transaction, task).await?;
             let found = on!(mut transaction, connection => {
-                sqlx::query(INTERRUPT).bind(task).execute(&mut *connection).await?;
                 let state = sqlx::query_as::<_, StateRow>(newest_runs!(" AND run.task = $1"))
                     .bind(task)
                     .fetch_optional(&mut *connection)
                     .await?;
-                let request = sqlx::query_as::<_, RequestRow>(requests!(" AND task = $1"))
-                    .bind(task)
-                    .fetch_optional(&mut *connection)
+                let request = request_of!(task).fetch_optional(&mut *connection).await?;
+                let now = sqlx::query_scalar::<_, i64>("SELECT unixepoch()")
+                    .fetch_one(&mut *connection)
                     .await?;
                 let (state, request) = (state.map(TaskState::from), request.map(TaskRequest::from));
-                let now = sqlx::query_scalar("SELECT unixepoch()").fetch_one(connection).await?;
                 TakenUp { state, request, now }
             })
             .await?;
@@ -319,26 +313,26 @@ impl Store {
     ) -> Result<(i64, i64), Error> {
         let mut transaction = self.fenced(fence).await?;
         self.run("INSERT", "task_runs", async {
+            // There is one run of a task at a time, so one whose end could not be written is over.
+            interrupt(&mut transaction, run.task).await?;
             let begun = on!(mut transaction, connection => {
-                // There is one run of a task at a time: one whose end could not be written is over.
-                sqlx::query(INTERRUPT).bind(run.task).execute(&mut *connection).await?;
                 if run.requested_by.is_some() {
                     sqlx::query("DELETE FROM task_requests WHERE task = $1")
                         .bind(run.task)
                         .execute(&mut *connection)
                         .await?;
                 }
-                let begun: (i64, i64) = sqlx::query_as(
-                    "INSERT INTO task_runs \
-                     (task, started_at, result, correlation_id, requested_by) \
-                     VALUES ($1, unixepoch(), 'running', $2, $3) RETURNING id, started_at",
-                )
-                .bind(run.task)
-                .bind(run.correlation_id)
-                .bind(run.requested_by)
-                .fetch_one(&mut *connection)
-                .await?;
-                sqlx::query(FORGET).bind(run.task).bind(RUNS_KEPT).execute(connection).await?;
+                let begun = sqlx::query_as::<_, (i64, i64)>(INSERT_RUN)
+                    .bind(run.task)
+                    .bind(run.correlation_id)
+                    .bind(run.requested_by)
+                    .fetch_one(&mut *connection)
+                    .await?;
+                sqlx::query(DELETE_OLD_RUNS)
+                    .bind(run.task)
+                    .bind(RUNS_KEPT)
+                    .execute(&mut *connection)
+                    .await?;
                 begun
             })
             .await?;
@@ -358,7 +352,7 @@ impl Store {
         let mut transaction = self.fenced(fence).await?;
         self.run("UPDATE", "task_runs", async {
             let ended_at = on!(mut transaction, connection => {
-                sqlx::query_scalar(
+                sqlx::query_scalar::<_, i64>(
                     "UPDATE task_runs SET ended_at = unixepoch(), result = $1, duration_ms = $2, \
                      changes = $3, error = $4 WHERE id = $5 RETURNING ended_at",
                 )
@@ -367,7 +361,7 @@ impl Store {
                 .bind(end.changes)
                 .bind(&end.error)
                 .bind(id)
-                .fetch_one(connection)
+                .fetch_one(&mut *connection)
                 .await?
             })
             .await?;
@@ -376,6 +370,21 @@ impl Store {
         })
         .await
     }
+}
+
+/// Marks runs of a task that nobody will finish.
+async fn interrupt(transaction: &mut Transaction, task: &str) -> Result<(), sqlx::Error> {
+    on!(mut *transaction, connection => {
+        sqlx::query(
+            "UPDATE task_runs SET result = 'interrupted', ended_at = unixepoch(), \
+             error = 'its instance ended or lost the lock before it was over' \
+             WHERE task = $1 AND result = 'running'",
+        )
+        .bind(task)
+        .execute(&mut *connection)
+        .await?;
+    })
+    .await
 }
 
 #[cfg(test)]

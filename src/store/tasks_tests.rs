@@ -1,10 +1,8 @@
-//! Runs and requests in both databases, with the lock's row held by who writes.
+//! Runs and requests on both databases, with the lock's row held by who writes.
 
 use super::super::tests::on_both;
 use super::super::{Claim, Fence};
 use super::*;
-
-const TASK: &str = "test";
 
 on_both!(
     the_last_runs_are_kept_and_the_last_success_in_any_case,
@@ -12,6 +10,8 @@ on_both!(
     a_request_that_nobody_takes_lapses,
     what_an_earlier_holder_left_running_is_interrupted_and_it_writes_nothing_more,
 );
+
+const TASK: &str = "test";
 
 async fn take(store: &Store, owner: &str, seen: i64) -> Fence {
     let claim =

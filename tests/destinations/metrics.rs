@@ -28,9 +28,11 @@ fn collector(provider: &str, key: &str, sink: &Sink) -> Collector {
 
 fn start(collector: &Collector) -> (Fail2ban, Bangui) {
     let fail2ban = Fail2ban::start();
+    let metrics = format!("http://127.0.0.1:{}/metrics", collector.port("TELEMETRY_PORT"));
     let bangui = Bangui::builder()
         .fail2ban(&fail2ban)
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
+        .env("BANGUI_COLLECTOR_METRICS_URL", metrics)
         .env("BANGUI_API_TOKEN", API_TOKEN)
         .export_often()
         .start();
@@ -221,7 +223,13 @@ fn a_refused_key_is_seen(provider: &str, exporter: &str) {
     };
     assert!(said.lines().any(is_told), "its log does not say so: {said}");
     assert!(!said.contains(WRONG_KEY), "its log has the key: {said}");
-    // Prometheus goes on getting everything, and the service hears nothing of it.
+    eventually(SOON, "a warning of the service", || {
+        let told = bangui.events("external_destination_failing");
+        let is_it =
+            |it: &serde_json::Value| it["provider"] == provider && it["signal"] == "metrics";
+        expect(told.iter().any(is_it), format!("{told:?}"))
+    });
+    // Prometheus goes on getting everything, and no export of the service fails.
     let exposition = Client::new(format!("http://127.0.0.1:{}", collector.port("EXPOSITION_PORT")));
     let text = exposition.get("/metrics").expect(200).body;
     assert!(text.contains("bangui_bans_executed_total"), "{text}");

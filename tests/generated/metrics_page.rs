@@ -29,6 +29,7 @@ fn heading(file: &str) -> String {
         "metrics_browser.yaml" => "What the page measures".into(),
         "metrics_business.yaml" => "What the product does".into(),
         "metrics_process.yaml" => "The process and its runtime".into(),
+        "metrics_tls.yaml" => "Certificates".into(),
         other => {
             let name = other.trim_start_matches("metrics_").trim_end_matches(".yaml");
             format!("More: {}", name.replace('_', " "))

@@ -11,8 +11,8 @@ use serde_json::json;
 
 use crate::support::instruments::{self, Instrument, Instruments};
 use crate::support::{
-    API_TOKEN, Bangui, Builder, Client, Collector, Database, Events, Fail2ban, OtlpReceiver, Rpc,
-    SOON, eventually, expect, heavy, repository, shapes,
+    API_TOKEN, Bangui, Builder, Certificates, Client, Collector, Database, Events, Fail2ban,
+    OtlpReceiver, Rpc, SOON, eventually, expect, heavy, repository, shapes,
 };
 
 /// The kind of an instrument, as far as it is seen on the wire, and the attributes of its points.
@@ -117,6 +117,13 @@ fn start(fail2ban: &Fail2ban, export: impl Fn(Builder) -> Builder) -> Bangui {
     export(builder).start()
 }
 
+/// An instance that has a certificate, about which it tells more than the others.
+fn with_certificate(builder: Builder) -> Bangui {
+    let certificates = Certificates::make();
+    let (certificate, key) = (certificates.certificate("server"), certificates.key("server"));
+    builder.served_tls(&certificate, &key).start()
+}
+
 /// What strangers put wherever something may be put: addresses, names, tokens, made-up methods.
 fn abuse_it(bangui: &Bangui) {
     let person = bangui
@@ -182,6 +189,7 @@ fn what_is_emitted_is_what_is_declared_and_tells_of_nobody() {
     let mut fail2ban = Fail2ban::start_with(&[("FAIL2BAN_JAILS", "sshd web-1")]);
     let receiver = OtlpReceiver::start();
     let bangui = start(&fail2ban, |builder| builder.export_to(&receiver, "grpc"));
+    let _other = with_certificate(Bangui::builder().export_to(&receiver, "grpc"));
     let admin = bangui.admin();
     let page = Events::open(&admin);
     bangui.wait_for_fail2ban(&admin);
@@ -232,9 +240,11 @@ fn in_prometheus_every_instrument_has_the_name_that_is_documented() {
     let _turn = heavy();
     let fail2ban = Fail2ban::start_with(&[("FAIL2BAN_JAILS", "sshd web-1")]);
     let collector = Collector::start_with(&[("COLLECTOR_METRIC_EXPIRATION", "10m")]);
-    let bangui = start(&fail2ban, |builder| {
+    let export = |builder: Builder| {
         builder.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint()).export_often()
-    });
+    };
+    let bangui = start(&fail2ban, export);
+    let _other = with_certificate(export(Bangui::builder()));
     let admin = bangui.admin();
     bangui.wait_for_fail2ban(&admin);
     let rpc = Rpc::connect(&bangui).token(API_TOKEN);

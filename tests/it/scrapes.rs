@@ -146,7 +146,7 @@ fn an_exposition_without_an_end_is_given_up() {
 #[test]
 fn an_exposition_of_any_size_is_not_taken() {
     let (_upstream, bangui) = started(&Manner::Flood);
-    assert_refused(&bangui, "larger than 16777216 bytes");
+    assert_refused(&bangui, "more than 16777216 bytes");
 }
 
 #[test]

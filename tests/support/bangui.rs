@@ -33,6 +33,7 @@ pub(crate) struct Ended {
 }
 
 /// How to start one.
+#[derive(Clone)]
 pub(crate) struct Builder {
     env: Vec<(String, String)>,
     data_dir: Option<PathBuf>,
@@ -56,6 +57,12 @@ impl Builder {
 
     pub(crate) fn socket(self, path: &Path) -> Self {
         self.env("BANGUI_FAIL2BAN_SOCKET", path.display())
+    }
+
+    /// Has its port speak TLS; `stranger` and `admin` do not.
+    pub(crate) fn served_tls(self, certificate: &Path, key: &Path) -> Self {
+        self.env("BANGUI_TLS_CERT_FILE", certificate.display())
+            .env("BANGUI_TLS_KEY_FILE", key.display())
     }
 
     /// Keeps the state in this folder, for a restart.
@@ -186,6 +193,14 @@ impl Bangui {
     /// Fails if a line of stdout so far is no JSON object.
     pub(crate) fn assert_every_line_is_json(&self) {
         assert_json(&self.stdout.so_far());
+    }
+
+    /// Kills the service and gives all that it had said; the last line may be half of one.
+    pub(crate) fn kill(mut self) -> Ended {
+        self.process.kill();
+        let status = self.process.status().expect("it was killed");
+        let lines = parse(&self.stdout.finish());
+        Ended { status, lines, stderr: self.stderr.finish() }
     }
 
     /// Ends the service as an init system does and gives all that it said.

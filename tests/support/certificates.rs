@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use super::tls::openssl;
 use super::{inherited, script};
 
 /// One authority and what it has signed.
@@ -32,6 +33,16 @@ impl Certificates {
     /// The file of a certificate's key; the authority's own is kept nowhere.
     pub(crate) fn key(&self, name: &str) -> PathBuf {
         self.file(&format!("{name}.key"))
+    }
+
+    /// What openssl says of a certificate, which is its last argument.
+    #[allow(dead_code)]
+    pub(crate) fn openssl(&self, arguments: &[&str], name: &str) -> String {
+        let mut command = Command::new(openssl());
+        command.args(arguments).arg(self.certificate(name)).env_clear().envs(inherited());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn file(&self, name: &str) -> PathBuf {

@@ -12,6 +12,8 @@ mod database;
 pub(crate) mod fail2ban;
 mod fake_socket;
 mod gate;
+#[allow(dead_code)]
+mod https;
 pub(crate) mod instruments;
 mod lines;
 #[allow(dead_code)]
@@ -60,6 +62,8 @@ pub(crate) use database::Database;
 pub(crate) use fail2ban::Fail2ban;
 pub(crate) use fake_socket::FakeSocket;
 pub(crate) use gate::Gate;
+#[allow(unused_imports)]
+pub(crate) use https::Https;
 pub(crate) use lines::Lines;
 #[allow(unused_imports)]
 pub(crate) use mailbox::{Mail, Mailbox};

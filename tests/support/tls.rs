@@ -93,7 +93,7 @@ fn make_certificate(folder: &Path) {
 }
 
 /// The host's openssl, or Debian's in the cache.
-fn openssl() -> PathBuf {
+pub(super) fn openssl() -> PathBuf {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&paths).map(|folder| folder.join("openssl"));
     found.into_iter().find(|path| path.exists()).unwrap_or_else(|| {

@@ -76,7 +76,8 @@ fn serve(mut client: TcpStream, manner: &Manner, seen: &AtomicUsize) -> std::io:
         }
         Manner::Flood => {
             client.write_all(HEAD)?;
-            let lines = "a{instance=\"here\"} 1\n".repeat(10_000);
+            let line = format!("a{{instance=\"here\",b=\"{}\"}} 1\n", "b".repeat(1000));
+            let lines = line.repeat(100);
             loop {
                 client.write_all(lines.as_bytes())?;
             }

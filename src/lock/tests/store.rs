@@ -56,7 +56,7 @@ async fn the_model_does_what_the_database_does(store: Store) {
         let fence = Fence { owner: claim.owner.clone(), pid: 1, epoch };
         let (model, real) = match random.below(6) {
             0 | 1 => (
-                format!("{:?}", table.acquire(&claim, epoch, now_ms)),
+                format!("{:?}", table.acquire(&claim, epoch, now_ms, now_ms)),
                 format!("{:?}", store.acquire_lock(&claim, epoch).await.unwrap()),
             ),
             2 => (

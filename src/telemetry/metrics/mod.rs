@@ -10,6 +10,7 @@
 mod attributes;
 mod browser;
 mod business;
+mod certificate;
 mod database;
 mod definition;
 mod export;
@@ -36,6 +37,7 @@ pub use business::{
     AUDIT_ROWS, BANS_EXECUTED, BANS_OBSERVED, CALLERS_REJECTED, SIGN_INS, UNBANS_EXECUTED,
     UNBANS_OBSERVED,
 };
+pub use certificate::{Certificate, set_certificate_not_after};
 pub use database::db_operation;
 pub use definition::{Definition, Kind};
 pub(crate) use fact::report;
@@ -55,7 +57,7 @@ pub use state::{
     set_history_waits_since,
 };
 
-const ALL: [&[&Definition]; 12] = [
+const ALL: [&[&Definition]; 13] = [
     http::DEFINITIONS,
     rpc::DEFINITIONS,
     fail2ban::DEFINITIONS,
@@ -68,6 +70,7 @@ const ALL: [&[&Definition]; 12] = [
     process::DEFINITIONS,
     runtime::DEFINITIONS,
     browser::DEFINITIONS,
+    certificate::DEFINITIONS,
 ];
 
 /// Every instrument of the process.
@@ -91,6 +94,7 @@ pub(super) fn install(provider: &SdkMeterProvider) {
     process::install(&meter);
     runtime::install(&meter);
     browser::install(&meter);
+    certificate::install(&meter);
 }
 
 /// Gives every instrument its attributes, its limit and its bounds; one without a definition tells

@@ -1,6 +1,7 @@
 // The only place that calls `fetch`, but for what tells the service of the page itself: typed
 // results that never throw, and the correlation id of every answer, so that any message on the
 // page can lead to its trace.
+import { at } from "./place";
 import { toProblem, unreachable } from "./problem";
 import type { AuditItem, Ban, CollectorLogItem, HistoryItem, Jail, LogLevel } from "./types";
 import type { LogLevelName, Page, Problem, Session, Status, Task, TaskRun } from "./types";
@@ -25,15 +26,48 @@ export type CallEnd = number | "timeout" | "network";
 
 export interface ObservedCall {
   /** Goes with the request, so that the service continues the trace. */
-  traceparent: string;
+  traceparent?: string;
   ended: (end: CallEnd) => void;
 }
 
-let observer: ((method: string, endpoint: string) => ObservedCall) | null = null;
+/** A call that is over. */
+export interface ApiCall {
+  method: string;
+  /** The route's template: never a path with values. */
+  endpoint: string;
+  end: CallEnd;
+  durationMs: number;
+  /** When it was over. */
+  atMs: number;
+}
+
+export interface Observer {
+  begin: (method: string, endpoint: string) => ObservedCall;
+  /** A call that began before there was an observer. */
+  recordApiCall: (call: ApiCall) => void;
+}
+
+let observer: Observer | null = null;
+
+/** Calls of the first moments, for an observer that comes later; a page makes few of them. */
+const EARLY_MAX = 20;
+const early: ApiCall[] = [];
 
 /** Has each call told before it is sent, by its route's template, and when it is over. */
-export function observeCalls(callback: (method: string, endpoint: string) => ObservedCall): void {
-  observer = callback;
+export function observeCalls(by: Observer): void {
+  observer = by;
+  for (const call of early.splice(0)) by.recordApiCall(call);
+}
+
+function beginEarly(method: string, endpoint: string): ObservedCall {
+  const startMs = Date.now();
+  const ended = (end: CallEnd): void => {
+    const atMs = Date.now();
+    const call = { method, endpoint, end, durationMs: atMs - startMs, atMs };
+    if (observer !== null) observer.recordApiCall(call);
+    else if (early.length < EARLY_MAX) early.push(call);
+  };
+  return { ended };
 }
 
 async function call<T>(
@@ -42,7 +76,7 @@ async function call<T>(
   body?: unknown,
   endpoint: string = path.split("?")[0] ?? path,
 ): Promise<Result<T>> {
-  const observed = observer?.(method, endpoint);
+  const observed = observer?.begin(method, endpoint) ?? beginEarly(method, endpoint);
   const init: RequestInit = {
     method,
     credentials: "same-origin",
@@ -54,17 +88,17 @@ async function call<T>(
     init.headers = { ...init.headers, "content-type": "application/json" };
     init.body = JSON.stringify(body);
   }
-  if (observed !== undefined) {
+  if (observed.traceparent !== undefined) {
     init.headers = { ...init.headers, traceparent: observed.traceparent };
   }
   try {
-    const response = await fetch(path, init);
+    const response = await fetch(at(path), init);
     const result = await read<T>(response, path);
-    observed?.ended(response.status);
+    observed.ended(response.status);
     return result;
   } catch (error) {
     const timedOut = error instanceof DOMException && error.name === "TimeoutError";
-    observed?.ended(timedOut ? "timeout" : "network");
+    observed.ended(timedOut ? "timeout" : "network");
     const problem = unreachable(timedOut);
     return { ok: false, status: problem.status, problem, correlationId: null };
   }

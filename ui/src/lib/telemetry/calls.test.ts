@@ -61,7 +61,7 @@ beforeEach(() => {
   } as unknown as Outbox;
   actions = new Actions((span) => void spans.push(span), Date.now);
   const calls = new Calls(outbox, actions, Date.now);
-  observeCalls((method, endpoint) => calls.begin(method, endpoint));
+  observeCalls(calls);
 });
 afterEach(() => {
   vi.useRealTimers();

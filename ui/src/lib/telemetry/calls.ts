@@ -1,22 +1,12 @@
 // Each call of the API as a span, below the click that caused it, and as a measurement. The
 // request carries the span's id, so the service continues the trace that begins here.
-import type { CallEnd, ObservedCall } from "../api";
+import type { ApiCall, CallEnd, ObservedCall, Observer } from "../api";
 import type { Actions } from "./actions";
 import { integer, randomId, text } from "./otlp";
 import type { Attribute } from "./otlp";
 import type { Outbox } from "./outbox";
 
-export interface ApiCall {
-  method: string;
-  /** The route's template: never a path with values. */
-  endpoint: string;
-  end: CallEnd;
-  durationMs: number;
-  /** When it was over. */
-  atMs: number;
-}
-
-export class Calls {
+export class Calls implements Observer {
   readonly #outbox: Outbox;
   readonly #actions: Actions;
   readonly #nowMs: () => number;

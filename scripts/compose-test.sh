@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# `docker compose up` for real: builds the images, takes the stack through what its users do, and
+# makes sure that nothing of it is left on this machine. `make compose-test` calls it; it takes
+# some minutes when the images are in the cache. Ends with the line `N passed, M failed`.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=$(mktemp -d)
+readonly root work
+trap 'rm -rf "$work"' EXIT
+# An image build compiles; the rest has limits of its own that add up to less.
+readonly BUILD_LIMIT_SECONDS=3600 RUN_LIMIT_SECONDS=1800
+
+# What a run could leave behind: mounts, interfaces, rules, cgroups, processes and folders. Names of
+# interfaces of other programs that come and go meanwhile are none of ours.
+state_of_host() {
+  # Field 5 is the mount point; ids differ from one namespace's life to the next.
+  awk '{ print "mount", $5 }' /proc/self/mountinfo | grep -E 'bangui|docker|overlay|netns' || true
+  for link in /sys/class/net/*; do
+    case ${link##*/} in docker* | br-* | veth*) echo "interface ${link##*/}" ;; esac
+  done
+  find /sys/fs/cgroup -type d \( -name 'bangui-engine*' -o -name docker \) -printf 'cgroup %p\n'
+  find /tmp -maxdepth 1 -name 'bangui-engine*' -printf 'folder %p\n'
+  # Whole command names, of this user's namespaces and of those below.
+  ps -e -o comm= | grep -Ex 'dockerd|containerd|containerd-shim|docker-proxy|otelcol-bangui' |
+    sort | uniq -c | awk '{ print "process", $2, $1 }' || true
+  cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null | sed 's/^/table /' || true
+  env "LD_LIBRARY_PATH=$packages/usr/lib/$(uname -m)-linux-gnu" \
+    "$packages/usr/sbin/iptables-nft-save" 2>/dev/null | sed -n 's/^[*:-]/rule &/p' || true
+}
+
+# bounded SECONDS COMMAND…: a signal to this script ends the command, too, and what it has started.
+bounded() {
+  local status=0
+  timeout --kill-after=60 "$@" &
+  trap 'kill -TERM "$!"; wait "$!"; exit 143' TERM INT
+  wait "$!" || status=$?
+  trap - TERM INT
+  return "$status"
+}
+
+packages=$("$root/scripts/engine-packages.sh")
+state_of_host | LC_ALL=C sort >"$work/before"
+status=0
+IMAGES_SINK=true bounded "$BUILD_LIMIT_SECONDS" \
+  "$root/scripts/with-engine.sh" --build "$root/scripts/images.sh"
+COUNTS_FILE=$work/counts bounded "$RUN_LIMIT_SECONDS" \
+  "$root/scripts/with-engine.sh" "$root/tests/compose/run.sh" || status=$?
+counts=$(cat "$work/counts" 2>/dev/null || true)
+[[ $counts =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]] || {
+  echo "compose-test: it ended early" >&2
+  exit 1
+}
+passed=${BASH_REMATCH[1]} failed=${BASH_REMATCH[2]}
+state_of_host | LC_ALL=C sort >"$work/after"
+if diff "$work/before" "$work/after"; then
+  passed=$((passed + 1))
+  echo "ok      nothing is left on this machine"
+else
+  failed=$((failed + 1))
+  echo "FAILED  the host is not as it was (< before, > after)"
+fi
+printf '%s passed, %s failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ] && [ "$status" -eq 0 ]
