@@ -241,7 +241,8 @@ impl From<tasks::Error> for Failure {
         match error {
             tasks::Error::Unknown(_) => Self::new(Kind::NotFound, error),
             tasks::Error::Running(_) | tasks::Error::Already(_) => Self::new(Kind::Conflict, error),
-            tasks::Error::Store(_) | tasks::Error::Interrupted => Self::internal(error),
+            tasks::Error::Store(cause) => Self::store(&cause, cause.is_unavailable()),
+            tasks::Error::Interrupted => Self::internal(error),
         }
     }
 }

@@ -98,7 +98,9 @@ impl Task {
         let now = found.now;
         let age = |at: i64| now.saturating_sub(at) as f64;
         let success_age = found.past.last_success_at().map(age);
-        metrics::task_taken_up(self.name, self.schedule.period_seconds(now), success_age);
+        let interval = self.schedule.period_seconds(now);
+        let failures = found.past.failures_in_a_row();
+        metrics::task_taken_up(self.name, interval, success_age, failures);
         let due_at = found.past.due_at(&self.schedule, now as f64);
         let clock = DatabaseTime::told(now);
         Ok(Some(Course { past: found.past, clock, due_at, request: found.request }))

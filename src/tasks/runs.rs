@@ -74,6 +74,11 @@ impl Past {
         self.last_success_at
     }
 
+    /// How many runs did not complete since then.
+    pub fn failures_in_a_row(&self) -> u32 {
+        self.failures_in_a_row
+    }
+
     /// One run more has ended.
     pub fn ended(&mut self, id: i64, started_at: i64, ended_at: i64, result: RunResult) {
         self.last = Some(Last { id, started_at, ended_at: Some(ended_at), result });

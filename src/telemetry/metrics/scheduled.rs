@@ -24,6 +24,8 @@ struct Task {
     interval_seconds: Option<f64>,
     /// How long ago its last success was when it was reported, and when that was.
     success: Option<(f64, Instant)>,
+    /// Runs since then, which did not complete.
+    failures_in_a_row: u64,
 }
 
 /// The tasks that run on this instance. Names are words of the source, so there are few.
@@ -58,10 +60,11 @@ pub(super) fn task_taken_up(
     task: &'static str,
     interval_seconds: f64,
     success_age_seconds: Option<f64>,
+    failures_in_a_row: u64,
 ) {
     // The database's clock was set back if it is negative.
     let success = success_age_seconds.map(|age| (age.max(0.0), Instant::now()));
-    let known = Task { interval_seconds: Some(interval_seconds), success };
+    let known = Task { interval_seconds: Some(interval_seconds), success, failures_in_a_row };
     change_tasks(|tasks| {
         tasks.insert(task, known);
     });
@@ -74,9 +77,22 @@ pub(super) fn task_left(task: &'static str) {
     });
 }
 
-pub(super) fn task_succeeded(task: &'static str) {
+/// A run of a task is over.
+pub(super) fn task_ended(task: &'static str, is_success: bool) {
     let now = Instant::now();
-    change_tasks(|tasks| tasks.entry(task).or_default().success = Some((0.0, now)));
+    change_tasks(|tasks| {
+        let task = tasks.entry(task).or_default();
+        if is_success {
+            (task.success, task.failures_in_a_row) = (Some((0.0, now)), 0);
+        } else {
+            task.failures_in_a_row += 1;
+        }
+    });
+}
+
+/// How many runs of each task did not complete since its last success.
+pub(super) fn task_failures_in_a_row() -> Vec<(&'static str, u64)> {
+    of_tasks(|task| Some(task.failures_in_a_row))
 }
 
 /// Seconds since each task's last success.
@@ -90,7 +106,7 @@ pub(super) fn task_intervals_seconds() -> Vec<(&'static str, f64)> {
     of_tasks(|task| task.interval_seconds)
 }
 
-fn of_tasks(value: impl Fn(&Task) -> Option<f64>) -> Vec<(&'static str, f64)> {
+fn of_tasks<T>(value: impl Fn(&Task) -> Option<T>) -> Vec<(&'static str, T)> {
     let tasks = TASKS.load();
     let all = tasks.iter().flat_map(|tasks| tasks.iter());
     all.filter_map(|(name, task)| Some((*name, value(task)?))).collect()

@@ -29,6 +29,13 @@ const TASK_INTERVAL: Definition = Definition::gauge(
      expression; absent on instances that do not run it.",
 )
 .with(&["bangui.task.name"], TASK_SERIES_MAX);
+const TASK_FAILURES: Definition = Definition::gauge(
+    "bangui.task.failures_in_a_row",
+    "{run}",
+    "Runs of a task that did not complete since its last success; absent on instances that do not \
+     run it.",
+)
+.with(&["bangui.task.name"], TASK_SERIES_MAX);
 const LOCK_HELD: Definition = Definition::gauge(
     "bangui.scheduler.lock.held",
     "{lock}",
@@ -60,6 +67,7 @@ pub(super) const DEFINITIONS: &[&Definition] = &[
     &TASK_DURATION,
     &TASK_LAST_SUCCESS,
     &TASK_INTERVAL,
+    &TASK_FAILURES,
     &LOCK_HELD,
     &LOCK_AGE,
     &LOCK_TAKEOVERS,
@@ -93,6 +101,11 @@ pub(super) fn install(meter: &Meter) {
             observer.observe(interval, &[KeyValue::new("bangui.task.name", task)]);
         }
     });
+    TASK_FAILURES.observe(meter, |observer| {
+        for (task, failures) in scheduled::task_failures_in_a_row() {
+            observer.observe(failures, &[KeyValue::new("bangui.task.name", task)]);
+        }
+    });
     let _ = INSTRUMENTS.set(Instruments {
         task_duration: TASK_DURATION.build_duration(meter),
         lock_takeovers: LOCK_TAKEOVERS.build_counter_from_zero(meter),
@@ -103,9 +116,7 @@ pub(super) fn install(meter: &Meter) {
 
 /// A run of a scheduled task is over; it failed with the given kind of error.
 pub fn task(task: &'static str, seconds: f64, error_type: Option<&'static str>) {
-    if error_type.is_none() {
-        scheduled::task_succeeded(task);
-    }
+    scheduled::task_ended(task, error_type.is_none());
     let Some(instruments) = INSTRUMENTS.get() else { return };
     let mut attributes = Attributes::default();
     attributes.push(KeyValue::new("bangui.task.name", task));
@@ -113,10 +124,17 @@ pub fn task(task: &'static str, seconds: f64, error_type: Option<&'static str>) 
     instruments.task_duration.record(seconds, &attributes);
 }
 
-/// A task runs on this instance from now on: every so many seconds, by its schedule, and how long
-/// ago it last succeeded, on whichever instance.
-pub fn task_taken_up(task: &'static str, interval_seconds: i64, success_age_seconds: Option<f64>) {
-    scheduled::task_taken_up(task, interval_seconds as f64, success_age_seconds);
+/// A task runs on this instance from now on: every so many seconds, by its schedule; how long ago
+/// it last succeeded, and how often it did not since then, on whichever instance.
+pub fn task_taken_up(
+    task: &'static str,
+    interval_seconds: i64,
+    success_age_seconds: Option<f64>,
+    failures_in_a_row: u32,
+) {
+    let interval_seconds = interval_seconds as f64;
+    let failures = failures_in_a_row.into();
+    scheduled::task_taken_up(task, interval_seconds, success_age_seconds, failures);
 }
 
 /// A task runs on this instance no longer.
