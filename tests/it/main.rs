@@ -34,6 +34,7 @@ mod grpc_watch;
 mod grpcurl;
 mod instruments;
 mod loops;
+mod openapi;
 mod otlp_settings;
 mod outbox;
 mod own_process;
