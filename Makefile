@@ -55,13 +55,14 @@ deb: need-cargo need-go ## the Debian package of BanGUI and its collector, in ta
 bench: ui need-cargo need-python ## measure the log path and the sanitizer against their peers
 	@cargo bench --locked --bench log_path --bench sanitizer
 
-checks: need-cargo ui
+checks: need-cargo need-go need-python ui
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	# No target of `all`, since it runs for itself.
 	cargo clippy --locked --test destinations -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps
 	scripts/lint-scripts.sh
+	scripts/lint-compose.sh
 
 fmt: need-cargo ## format the Rust sources
 	cargo fmt

@@ -29,14 +29,24 @@ state_of_host() {
     "$packages/usr/sbin/iptables-nft-save" 2>/dev/null | sed -n 's/^[*:-]/rule &/p' || true
 }
 
+# bounded SECONDS COMMAND…: a signal to this script ends the command, too, and what it has started.
+bounded() {
+  local status=0
+  timeout --kill-after=60 "$@" &
+  trap 'kill -TERM "$!"; wait "$!"; exit 143' TERM INT
+  wait "$!" || status=$?
+  trap - TERM INT
+  return "$status"
+}
+
 packages=$("$root/scripts/engine-packages.sh")
 state_of_host | LC_ALL=C sort >"$work/before"
-IMAGES_SINK=true timeout "$BUILD_LIMIT_SECONDS" \
-  "$root/scripts/with-engine.sh" --build "$root/scripts/images.sh"
 status=0
-timeout "$RUN_LIMIT_SECONDS" "$root/scripts/with-engine.sh" "$root/tests/compose/run.sh" |
-  tee "$work/output" || status=$?
-counts=$(tail -n 1 "$work/output")
+IMAGES_SINK=true bounded "$BUILD_LIMIT_SECONDS" \
+  "$root/scripts/with-engine.sh" --build "$root/scripts/images.sh"
+COUNTS_FILE=$work/counts bounded "$RUN_LIMIT_SECONDS" \
+  "$root/scripts/with-engine.sh" "$root/tests/compose/run.sh" || status=$?
+counts=$(cat "$work/counts" 2>/dev/null || true)
 [[ $counts =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]] || {
   echo "compose-test: it ended early" >&2
   exit 1

@@ -9,6 +9,8 @@ const SERVICE_URL = process.env["BANGUI_DEV_URL"] ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
   plugins: [svelte()],
+  // What the page loads lies beside it, so that it also works below a path of a proxy.
+  base: "./",
   build: {
     outDir: "dist",
     assetsDir: "assets",

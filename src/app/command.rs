@@ -1,5 +1,6 @@
 //! The command line: few words, so they are matched as they stand.
 
+use super::backup::Backup;
 use super::dead_letters::DeadLetters;
 
 /// What `bangui help` prints.
@@ -12,6 +13,9 @@ usage: bangui [COMMAND]
   healthcheck           ask the running service whether it serves
   admin setup-code      print the code with which the first account is made
   admin reset-password  give the account a new password, read from standard input
+  backup [--to PATH] [--force]
+                        copy the database while it is in use; --force replaces a file
+  check-database        check all of the database, which takes its time
   dead-letters list [DESTINATION] [--json]
                         show what destinations have refused for too long
   dead-letters replay [DESTINATION]
@@ -43,6 +47,10 @@ pub enum Command {
     SetupCode,
     /// Change the password.
     ResetPassword,
+    /// Copy the database.
+    Backup(Backup),
+    /// Check all of the database.
+    CheckDatabase,
     /// What destinations have refused for too long.
     DeadLetters(DeadLetters),
     /// Sanitize standard input.
@@ -70,6 +78,8 @@ impl Command {
             ["admin", "reset-password"] => Ok(Self::ResetPassword),
             ["sanitize"] => Ok(Self::Sanitize { is_json: false }),
             ["sanitize", "--json"] => Ok(Self::Sanitize { is_json: true }),
+            ["check-database"] => Ok(Self::CheckDatabase),
+            ["backup", rest @ ..] => Backup::parse(rest).map(Self::Backup).ok_or(USAGE),
             ["dead-letters", rest @ ..] => {
                 DeadLetters::parse(rest).map(Self::DeadLetters).ok_or(USAGE)
             }
@@ -94,6 +104,15 @@ mod tests {
         assert_eq!(parse("config --send-test"), Ok(Command::SendTest));
         assert_eq!(parse("sanitize --json"), Ok(Command::Sanitize { is_json: true }));
         let destination = || Some("otlp".to_owned());
+        let backup = |to: Option<&str>, is_forced| {
+            Ok(Command::Backup(Backup { to: to.map(str::to_owned), is_forced }))
+        };
+        assert_eq!(parse("backup"), backup(None, false));
+        assert_eq!(parse("backup --force --to x.db"), backup(Some("x.db"), true));
+        for wrong in ["x.db", "--to", "--to a --to b", "--force --force", "--to a b"] {
+            assert!(parse(&format!("backup {wrong}")).is_err(), "{wrong}");
+        }
+        assert_eq!(parse("check-database"), Ok(Command::CheckDatabase));
         let list = DeadLetters::List { destination: destination(), is_json: true };
         assert_eq!(parse("dead-letters list otlp --json"), Ok(Command::DeadLetters(list)));
         let drop = |destination| Ok(Command::DeadLetters(DeadLetters::Drop { destination }));

@@ -1,5 +1,6 @@
 //! The composition root: the only place that knows all parts, and the commands that use them.
 
+mod backup;
 mod command;
 mod dead_letters;
 mod healthcheck;
@@ -18,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::auth;
 use crate::config::{Problem, Settings};
 use crate::domain::Secret;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::telemetry;
 
 /// Runs the commands that need no settings of the service, or few.
@@ -41,6 +42,8 @@ pub fn run(command: &Command, settings: Settings) -> ExitCode {
         Command::SetupCode => setup_code(&settings),
         Command::ResetPassword => reset_password(&settings),
         Command::DeadLetters(command) => dead_letters::run(command, &settings.collector_dir),
+        Command::Backup(options) => backup::run(options, &settings),
+        Command::CheckDatabase => backup::check(&settings),
         // The others need no settings and were run before.
         Command::Sanitize { .. } | Command::Healthcheck | Command::Help | Command::Version => {
             ExitCode::SUCCESS
@@ -90,8 +93,7 @@ fn reset_password(settings: &Settings) -> ExitCode {
     }
     let password = Secret::new(line.trim_end_matches(['\r', '\n']).to_owned());
     let result = blocking(async {
-        let store =
-            Store::open(&settings.database_path).await.map_err(|error| error.to_string())?;
+        let store = open_store(settings).await.map_err(|error| error.to_string())?;
         let result = auth::reset_password(&store, password).await;
         store.close().await;
         result.map_err(|error| error.to_string())
@@ -101,6 +103,14 @@ fn reset_password(settings: &Settings) -> ExitCode {
         Ok(Ok(false)) => fail(&"there is no such account"),
         Ok(Err(error)) => fail(&error),
         Err(error) => fail(&error),
+    }
+}
+
+/// Opens the database that the settings name.
+async fn open_store(settings: &Settings) -> Result<Store, store::Error> {
+    match &settings.database_url {
+        Some(database) => Store::open_postgres(&database.url).await,
+        None => Store::open(&settings.database_path).await,
     }
 }
 

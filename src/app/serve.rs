@@ -21,9 +21,9 @@ use crate::history::History;
 use crate::http::{self, Server};
 use crate::jails::Jails;
 use crate::lock::SchedulerLock;
-use crate::scheduler::{self, Task};
+use crate::scheduler::{self, Retention, Task};
 use crate::settings::LogSettings;
-use crate::store::Store;
+use crate::store::{self, OnCorruption, Store};
 use crate::tasks::Tasks;
 use crate::telemetry::metrics::Certificate;
 use crate::telemetry::{self, Telemetry, span};
@@ -79,6 +79,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let Parts { store, audit, history, tasks, services } = parts;
     let server = Server::bind(listen, tls, services.clone()).await?;
     stop_on_signal(stop.clone())?;
+    tokio::spawn(stop_on_corruption(store.clone(), stop.clone()));
     tracing::info!(name: "bangui_ready", address = %server.address()?);
     super::ready::tell()?;
 
@@ -86,6 +87,8 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let stop_tellers = CancellationToken::new();
     let journal = tokio::spawn(history.clone().write_journal(stop_tellers.clone()));
     let outbox = tokio::spawn(scheduler::tell_audit_always(audit, stop_tellers.clone()));
+    // What others notice is news for the pages alone, so nobody waits for it at the end.
+    tokio::spawn(scheduler::hear_peers_always(history.clone(), stop.clone()));
     let watch = tokio::spawn(scheduler::watch_always(client, history, stop.clone()));
     if has_destinations {
         // Nothing is lost with the last of them, so nobody waits for it.
@@ -98,6 +101,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let (lock, runs) = (services.lock.clone(), services.tasks.runs());
     let tasks = tokio::spawn(scheduler::run_tasks(lock, runs, tasks, stop.clone()));
     http::serve(server, stop).await;
+    let is_corrupted = store.is_corrupted();
     let last_steps = async {
         services.jails.finish_changes().await;
         services.log_settings.finish_changes().await;
@@ -117,7 +121,14 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
         );
     }
     tracing::info!(name: "bangui_stopped", uptime_seconds = started.elapsed().as_secs());
-    Ok(())
+    // Whoever starts services starts this one anew, and the file is looked at before it serves.
+    if is_corrupted { Err("the database is corrupted".into()) } else { Ok(()) }
+}
+
+/// A damaged database takes what is written and loses it: better a short absence.
+async fn stop_on_corruption(store: Store, stop: CancellationToken) {
+    stop.run_until_cancelled(store.corrupted()).await;
+    stop.cancel();
 }
 
 /// What the service is made of.
@@ -136,7 +147,7 @@ async fn assemble(
     stop: CancellationToken,
 ) -> Result<Parts, StartError> {
     announce(&settings);
-    let store = Store::open(&settings.database_path).await?;
+    let store = open_store(&settings).await?;
     let history = History::start(client.clone(), store.clone()).await?;
     let audit = Audit::new(store.clone());
     let jails = Jails::start(client, history.clone(), audit.clone()).await?;
@@ -150,8 +161,7 @@ async fn assemble(
     .await?;
     let log_settings = LogSettings::start(audit.clone(), settings.log.level);
     let lock = SchedulerLock::new(store.clone(), settings.scheduler_lease_seconds)?;
-    let cleanup_schedule = settings.session_cleanup_schedule.clone();
-    let tasks = vec![scheduler::remove_expired_sessions(auth.clone(), cleanup_schedule)];
+    let tasks = tasks(&settings, &auth, &history, &audit);
     let known = tasks.iter().map(Task::known).collect();
     let task_runs = Tasks::new(store.clone(), lock.clone(), audit.clone(), known);
     let collector = Arc::new(Collector::new(settings.collector_metrics_url.clone()));
@@ -172,10 +182,40 @@ async fn assemble(
     Ok(Parts { store, audit, history, tasks, services: Arc::new(services) })
 }
 
+/// Opens the database that the settings name; a file is looked at first.
+async fn open_store(settings: &Settings) -> Result<Store, store::Error> {
+    if let Some(database) = &settings.database_url {
+        return Store::open_postgres(&database.url).await;
+    }
+    let on_corruption = match settings.maintenance.set_aside_corrupted_database {
+        true => OnCorruption::SetAside,
+        false => OnCorruption::Refuse,
+    };
+    Store::open_checked(&settings.database_path, on_corruption).await
+}
+
+/// What the instance with the scheduler's lock does.
+fn tasks(settings: &Settings, auth: &Auth, history: &History, audit: &Audit) -> Vec<Task> {
+    let retention = Retention {
+        history_days: settings.maintenance.history_retention_days,
+        audit_days: settings.maintenance.audit_retention_days,
+    };
+    let cleanup_schedule = settings.session_cleanup_schedule.clone();
+    vec![
+        scheduler::remove_expired_sessions(auth.clone(), cleanup_schedule),
+        scheduler::remove_old_rows(history.clone(), audit.clone(), retention),
+        scheduler::sync_history(history.clone(), retention),
+    ]
+}
+
 fn announce(settings: &Settings) {
+    let database_path = match &settings.database_url {
+        Some(url) => url.to_string(),
+        None => settings.database_path.display().to_string(),
+    };
     tracing::info!(
         name: "bangui_starting_up",
-        database_path = %settings.database_path.display(),
+        database_path,
         pid = std::process::id(),
         version = env!("CARGO_PKG_VERSION"),
     );

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use crate::domain::AuditEntry;
-use crate::store::{AuditResult, Error, NewAudit, Store};
+use crate::store::{AuditResult, Error, Fence, NewAudit, Store};
 use crate::telemetry::metrics::AUDIT_ROWS;
 use crate::telemetry::span;
 use outbox::{Outbox, ToLog};
@@ -53,14 +53,23 @@ impl Audit {
         Ok(())
     }
 
-    /// Marks changes that an earlier process left unfinished as failed; returns how many.
-    pub async fn fail_pending(&self, detail: &str) -> Result<u64, Error> {
-        self.store.fail_pending_audit(detail).await
+    /// Takes over what dead instances, or an earlier process, left unfinished and untold.
+    pub async fn take_over(&self) -> Result<(), Error> {
+        let interrupted = self.store.take_over_audit("interrupted by a stop").await?;
+        if interrupted > 0 {
+            tracing::warn!(name: "audit_changes_interrupted", changes = interrupted);
+        }
+        Ok(())
     }
 
     /// Tells finished rows to the log until it is told to stop. One task of the process runs it.
     pub async fn empty_outbox(self, stop: CancellationToken) {
         Outbox::new(self, ToLog).run(stop).await;
+    }
+
+    /// Removes told rows from before a time, at most so many; returns how many. A scheduled write.
+    pub async fn remove_told(&self, fence: &Fence, before: i64, limit: i64) -> Result<u64, Error> {
+        self.store.delete_told_audit(fence, before, limit).await
     }
 
     /// The newest rows before an id.

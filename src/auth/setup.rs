@@ -21,13 +21,16 @@ impl SetupCode {
         Self { path: folder.join(FILE_NAME) }
     }
 
-    /// Writes a new code, readable by its owner only; an older one stops to work.
+    /// Writes a new code, readable by its owner only; an older one stops to work. Instances that
+    /// start together in one folder each do so; the code of the last is everybody's.
     pub(super) fn write(&self) -> io::Result<PathBuf> {
-        self.remove();
         let code = tokens::random().map_err(io::Error::other)?;
-        let mut file =
-            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path)?;
+        // Not the process's id, which is 1 in every container.
+        let name = tokens::random().map_err(io::Error::other)?;
+        let own = self.path.with_extension(TokenHash::of(name.expose()).short());
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&own)?;
         writeln!(file, "{}", code.expose())?;
+        fs::rename(own, &self.path)?;
         Ok(self.path.clone())
     }
 

@@ -5,6 +5,7 @@
 
 mod client;
 mod collector;
+mod database;
 mod destinations;
 mod environment;
 mod export;
@@ -13,6 +14,7 @@ mod forms;
 mod health;
 mod identity;
 mod link;
+mod maintenance;
 mod names;
 mod print;
 mod providers;
@@ -28,12 +30,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use client::ClientSettings;
+pub use database::DatabaseUrl;
 pub use environment::{Environment, Problem};
 pub use export::{Export, LogBuffer, Protocol, Sampler, SignalLinks};
 pub use external::External;
 pub use health::HealthSettings;
 pub use identity::Identity;
 pub use link::{Link, Summary, Tls};
+pub use maintenance::Maintenance;
 pub use proxies::TrustedProxies;
 pub use quiet::{ENDPOINTS, QuietEndpoints};
 pub use served_tls::ServedTls;
@@ -110,8 +114,10 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// Where state is kept.
     pub data_dir: PathBuf,
-    /// The SQLite file.
+    /// The SQLite file, unless there is a server.
     pub database_path: PathBuf,
+    /// The Postgres server that is used in its place.
+    pub database_url: Option<DatabaseUrl>,
     /// fail2ban's socket.
     pub fail2ban_socket: PathBuf,
     /// Password of the first account.
@@ -122,6 +128,8 @@ pub struct Settings {
     pub scheduler_lease_seconds: u32,
     /// When expired sessions are removed.
     pub session_cleanup_schedule: Schedule,
+    /// Upkeep of the database, and of the way of telemetry.
+    pub maintenance: Maintenance,
     /// The log.
     pub log: Log,
     /// How client addresses appear in the log.
@@ -172,12 +180,14 @@ impl Settings {
         let switches = Switches::read(&mut env);
         let external = External::read(&mut env, switches);
         let data_dir = PathBuf::from(env.text("BANGUI_DATA_DIR").unwrap_or("./data".into()));
+        let (database_path, database_url) = database::read(&mut env, &data_dir);
         let settings = Self {
             listen: listen(&mut env),
             https: is_https(&mut env),
             tls: ServedTls::read(&mut env),
             trusted_proxies: TrustedProxies::read(&mut env),
-            database_path: database_path(&mut env, &data_dir),
+            database_path,
+            database_url,
             data_dir,
             fail2ban_socket: env.parse("BANGUI_FAIL2BAN_SOCKET", DEFAULT_FAIL2BAN_SOCKET.into()),
             admin_password: admin_password(&mut env),
@@ -189,6 +199,7 @@ impl Settings {
                 SCHEDULER_LEASE_SECONDS,
             ),
             session_cleanup_schedule: session_cleanup_schedule(&mut env),
+            maintenance: Maintenance::read(&mut env),
             log: Log::read(&mut env),
             log_client_ip: env.choice(
                 "BANGUI_LOG_CLIENT_IP",
@@ -261,18 +272,6 @@ fn is_https(env: &mut Environment) -> bool {
     };
     env.problem(NAME, reason);
     has_tls
-}
-
-fn database_path(env: &mut Environment, data_dir: &std::path::Path) -> PathBuf {
-    const NAME: &str = "BANGUI_DATABASE_URL";
-    let Some(url) = env.text(NAME) else { return data_dir.join("bangui.db") };
-    match url.strip_prefix("sqlite://") {
-        Some(path) if !path.is_empty() => PathBuf::from(path),
-        _ => {
-            env.problem(NAME, "must be sqlite:// followed by a path; this version knows no other");
-            PathBuf::new()
-        }
-    }
 }
 
 fn seconds(env: &mut Environment, name: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
@@ -381,14 +380,29 @@ mod tests {
             ("BANGUI_LISTEN", "nowhere"),
             ("BANGUI_LOG_LEVEL", "loud"),
             ("BANGUI_ADMIN_PASSWORD", "hunt2"),
-            ("BANGUI_DATABASE_URL", "postgres://u:hunt2@h/db"),
+            ("BANGUI_DATABASE_URL", "mysql://u:hunt2@h/db"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon"),
             ("BANGUI_SCHEDULER_LEASE_SECONDS", "1"),
             ("BANGUI_SESSION_CLEANUP_SECONDS", "soon"),
+            ("BANGUI_TASK_SESSION_CLEANUP_SCHEDULE", "61 * * * *"),
         ]);
-        assert_eq!(found.len(), 7, "{found:?}");
+        // Both of the last two are wrong, and they must not be set together.
+        assert_eq!(found.len(), 9, "{found:?}");
         assert!(found.iter().all(|line| !line.contains("hunt2")), "{found:?}");
         assert!(found[0].starts_with("BANGUI_LISTEN: "), "{found:?}");
+    }
+
+    #[test]
+    fn a_task_has_a_schedule_of_one_form() {
+        let shown = |pairs: [(&str, &str); 1]| {
+            let settings = Settings::read(Environment::from_pairs(pairs)).unwrap();
+            settings.session_cleanup_schedule.to_string()
+        };
+        assert_eq!(shown([("BANGUI_LISTEN", "")]), "3600");
+        assert_eq!(shown([("BANGUI_SESSION_CLEANUP_SECONDS", "60")]), "60");
+        let name = "BANGUI_TASK_SESSION_CLEANUP_SCHEDULE";
+        assert_eq!(shown([(name, "7200")]), "7200");
+        assert_eq!(shown([(name, "*/10 3 * * MON")]), "*/10 3 * * MON");
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Display for Settings {
             ("BANGUI_LISTEN", self.listen.to_string()),
             ("BANGUI_TRUSTED_PROXIES", self.trusted_proxies.to_string()),
             ("BANGUI_DATA_DIR", self.data_dir.display().to_string()),
-            ("BANGUI_DATABASE_URL", format!("sqlite://{}", self.database_path.display())),
+            ("BANGUI_DATABASE_URL", self.database()),
             ("BANGUI_FAIL2BAN_SOCKET", self.fail2ban_socket.display().to_string()),
             ("BANGUI_ADMIN_PASSWORD", masked(self.admin_password.is_some())),
             ("BANGUI_API_TOKEN", masked(self.api_token.is_some())),
@@ -48,7 +48,8 @@ impl Display for Settings {
             ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", buffer.batch_records.to_string()),
             ("BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE", buffer.buffer_records.to_string()),
         ];
-        lines.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))?;
+        let mut lines = lines.into_iter().chain(self.maintenance.lines());
+        lines.try_for_each(|(name, value)| writeln!(f, "{name}={value}"))?;
         let summary = &self.export.summary;
         writeln!(f, "OTEL_EXPORTER_OTLP_HEADERS={}", masked(summary.has_headers))?;
         summary.files.iter().try_for_each(|(name, path)| writeln!(f, "{name}={path}"))?;
@@ -56,6 +57,16 @@ impl Display for Settings {
         served.into_iter().try_for_each(|(name, path)| writeln!(f, "{name}={path}"))?;
         self.external.write_variables(f)?;
         destinations::write(f, &self.export, &self.external)
+    }
+}
+
+impl Settings {
+    /// Where the database is, as far as it may be shown.
+    pub fn database(&self) -> String {
+        match &self.database_url {
+            Some(url) => url.to_string(),
+            None => format!("sqlite://{}", self.database_path.display()),
+        }
     }
 }
 

@@ -86,6 +86,7 @@ static GET_BANTIME: Verb = verb!("get bantime", "get_bantime");
 static GET_FINDTIME: Verb = verb!("get findtime", "get_findtime");
 static GET_MAXRETRY: Verb = verb!("get maxretry", "get_maxretry");
 static GET_LOGTARGET: Verb = verb!("get logtarget", "get_logtarget");
+static GET_DBFILE: Verb = verb!("get dbfile", "get_dbfile");
 static SET_BANIP: Verb = verb!("set banip", "set_banip", true);
 static SET_UNBANIP: Verb = verb!("set unbanip", "set_unbanip", true);
 
@@ -221,6 +222,11 @@ impl Client {
     /// Where fail2ban logs to: a path, or a word such as `SYSLOG` or `STDOUT`.
     pub async fn log_target(&self) -> Result<String, Fail2banError> {
         self.run(&GET_LOGTARGET, None, &["get", "logtarget"], reply::text).await
+    }
+
+    /// The file of fail2ban's own database; nothing where it keeps none.
+    pub async fn database_file(&self) -> Result<Option<String>, Fail2banError> {
+        self.run(&GET_DBFILE, None, &["get", "dbfile"], reply::text_or_none).await
     }
 
     async fn change(

@@ -82,6 +82,14 @@ pub(super) fn text(value: &Value) -> Parsed<String> {
     value.as_str().map(clean_message).ok_or("it is no text")
 }
 
+/// A reply that is one text or nothing: `get dbfile`.
+pub(super) fn text_or_none(value: &Value) -> Parsed<Option<String>> {
+    match value {
+        Value::None => Ok(None),
+        value => text(value).map(Some),
+    }
+}
+
 /// A reply that is one integer, which can be negative: `get J bantime`.
 pub(super) fn integer(value: &Value) -> Parsed<i64> {
     value.as_i64().ok_or("it is no integer")

@@ -9,6 +9,7 @@ mod canary;
 mod destinations;
 mod task;
 mod turns;
+mod upkeep;
 mod vitals;
 mod watch;
 
@@ -28,6 +29,7 @@ use crate::history::History;
 use crate::lock::SchedulerLock;
 use crate::tasks::Runs;
 pub use task::{Run, Task};
+pub use upkeep::{Retention, remove_old_rows, sync_history};
 use watch::Watch;
 
 /// The pause before a task that was lost to a panic is started anew.
@@ -43,6 +45,11 @@ pub async fn watch_always(client: Client, history: History, stop: CancellationTo
 /// Tells the rows of the audit log until it is told to stop.
 pub async fn tell_audit_always(audit: Audit, stop: CancellationToken) {
     always("outbox", || audit.clone().empty_outbox(stop.clone())).await;
+}
+
+/// Hears the other instances on the same database until it is told to stop.
+pub async fn hear_peers_always(history: History, stop: CancellationToken) {
+    always("peers", || history.clone().hear_peers(stop.clone())).await;
 }
 
 /// Sends a record a minute to all destinations until it is told to stop.

@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::audit::Audit;
 use crate::domain::{RunResult, Schedule, TaskRun};
-use crate::store::Store;
 use crate::store::tests::temporary;
+use crate::store::{NewTaskRun, Store};
 use crate::tasks::Tasks;
 
 const NAME: &str = "test";
@@ -147,18 +147,22 @@ async fn a_heartbeat_sets_the_clock_and_tells_of_a_request() {
     completed(&store, 1).await;
     let lease = instance.lock.held().await;
     let runs = runs(&store, &instance.lock);
-    let task = Task::new(NAME, Duration::from_secs(3600), SOON, |_| async { Ok(0) });
+    // Another than the instance's own, which would take the request away.
+    let task = Task::new("other", Duration::from_secs(3600), SOON, |_| async { Ok(0) });
     let mut beats = lease.beats();
     let mut clock = DatabaseTime::told(5);
+    store.request_task("other", "admin", None).await.unwrap();
     store.request_task(NAME, "admin", None).await.unwrap();
     let renewal = store.renew_lock(lease.fence().unwrap()).await.unwrap().unwrap();
     lease.tell_renewed(renewal);
     let request = task.heard(&mut clock, &mut beats, &runs).await;
     assert_eq!(request.map(|it| it.requested_by).as_deref(), Some("admin"));
     assert!(clock.now() - renewal.time as f64 <= SOON.as_secs_f64(), "{clock:?}");
-    // The instance has heard it as well.
+    // The instance has heard of its own.
     completed(&store, 2).await;
     assert_eq!(instance.runs(), (2, 1));
+    let run = NewTaskRun { task: "other", correlation_id: None, requested_by: Some("admin") };
+    store.begin_task_run(lease.fence().unwrap(), run).await.unwrap();
     let renewal = store.renew_lock(lease.fence().unwrap()).await.unwrap().unwrap();
     lease.tell_renewed(renewal);
     assert_eq!(task.heard(&mut clock, &mut beats, &runs).await, None);

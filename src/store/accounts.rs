@@ -1,7 +1,6 @@
 //! Accounts and their sessions.
 
-use sqlx::Row as _;
-
+use super::backend::on;
 use super::{Error, Fence, Store};
 use crate::domain::Secret;
 
@@ -46,8 +45,10 @@ pub struct Session {
 impl Store {
     /// Whether the first account was made.
     pub async fn has_accounts(&self) -> Result<bool, Error> {
-        let query = sqlx::query("SELECT 1 FROM accounts LIMIT 1").fetch_optional(&self.pool);
-        Ok(self.run("SELECT", "accounts", query).await?.is_some())
+        let query = on!(self.pool, pool => {
+            sqlx::query("SELECT 1 FROM accounts LIMIT 1").fetch_optional(pool).await?.is_some()
+        });
+        self.run("SELECT", "accounts", query).await
     }
 
     /// Makes the first account; false when there is one already.
@@ -57,79 +58,97 @@ impl Store {
         password_hash: &str,
         created_at: i64,
     ) -> Result<bool, Error> {
-        let query = sqlx::query(
-            "INSERT INTO accounts (username, password_hash, created_at) \
-             SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM accounts)",
-        )
-        .bind(username)
-        .bind(password_hash)
-        .bind(created_at)
-        .execute(&self.pool);
-        Ok(self.run("INSERT", "accounts", query).await?.rows_affected() == 1)
+        // Two at once, which Postgres admits, have the same name.
+        let query = on!(self.pool, pool => {
+            sqlx::query(
+                "INSERT INTO accounts (username, password_hash, created_at) \
+                 SELECT $1, $2, $3 WHERE NOT EXISTS (SELECT 1 FROM accounts) \
+                 ON CONFLICT (username) DO NOTHING",
+            )
+            .bind(username)
+            .bind(password_hash)
+            .bind(created_at)
+            .execute(pool)
+            .await?
+            .rows_affected()
+        });
+        Ok(self.run("INSERT", "accounts", query).await? == 1)
     }
 
     /// The account of a name.
     pub async fn find_account(&self, username: &str) -> Result<Option<Account>, Error> {
-        let query =
-            sqlx::query("SELECT id, username, password_hash FROM accounts WHERE username = ?")
+        let query = on!(self.pool, pool => {
+            sqlx::query_as("SELECT id, username, password_hash FROM accounts WHERE username = $1")
                 .bind(username)
-                .try_map(|row: sqlx::sqlite::SqliteRow| {
-                    Ok(Account {
-                        id: row.try_get(0)?,
-                        username: row.try_get(1)?,
-                        password_hash: Secret::new(row.try_get(2)?),
-                    })
-                })
-                .fetch_optional(&self.pool);
-        self.run("SELECT", "accounts", query).await
+                .fetch_optional(pool)
+                .await?
+        });
+        let row: Option<(i64, String, String)> = self.run("SELECT", "accounts", query).await?;
+        Ok(row.map(|(id, username, password_hash)| Account {
+            id,
+            username,
+            password_hash: Secret::new(password_hash),
+        }))
     }
 
     /// Gives an account a new password and ends all its sessions; false when there is none.
     pub async fn reset_password(&self, username: &str, hash: &str) -> Result<bool, Error> {
         self.run("UPDATE", "accounts", async {
             // Together: a crash in between must not leave sessions of the old password.
-            let mut transaction = self.pool.begin().await?;
-            let changed = sqlx::query("UPDATE accounts SET password_hash = ? WHERE username = ?")
-                .bind(hash)
+            let mut transaction = self.begin().await?;
+            let changed = on!(mut transaction, connection => {
+                let changed =
+                    sqlx::query("UPDATE accounts SET password_hash = $1 WHERE username = $2")
+                        .bind(hash)
+                        .bind(username)
+                        .execute(&mut *connection)
+                        .await?;
+                sqlx::query(
+                    "DELETE FROM sessions WHERE account_id = \
+                     (SELECT id FROM accounts WHERE username = $1)",
+                )
                 .bind(username)
-                .execute(&mut *transaction)
+                .execute(connection)
                 .await?;
-            sqlx::query(
-                "DELETE FROM sessions WHERE account_id = \
-                 (SELECT id FROM accounts WHERE username = ?)",
-            )
-            .bind(username)
-            .execute(&mut *transaction)
+                changed.rows_affected()
+            })
             .await?;
             transaction.commit().await?;
-            Ok(changed.rows_affected() == 1)
+            Ok(changed == 1)
         })
         .await
     }
 
     /// Stores a session and ends the account's oldest ones beyond the limit.
     pub async fn create_session(&self, session: &NewSession<'_>) -> Result<(), Error> {
-        let query = sqlx::query(
-            "INSERT INTO sessions (token_hash, account_id, created_at, expires_at, client_ip) \
-             VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(session.token_hash)
-        .bind(session.account_id)
-        .bind(session.created_at)
-        .bind(session.expires_at)
-        .bind(session.client_ip)
-        .execute(&self.pool);
+        let query = on!(self.pool, pool => {
+            sqlx::query(
+                "INSERT INTO sessions (token_hash, account_id, created_at, expires_at, client_ip) \
+                 VALUES ($1, $2, $3, $4, $5)",
+            )
+            .bind(session.token_hash)
+            .bind(session.account_id)
+            .bind(session.created_at)
+            .bind(session.expires_at)
+            .bind(session.client_ip)
+            .execute(pool)
+            .await?;
+        });
         self.run("INSERT", "sessions", query).await?;
-        let query = sqlx::query(
-            "DELETE FROM sessions WHERE expires_at <= ? OR token_hash IN \
-             (SELECT token_hash FROM sessions WHERE account_id = ? \
-              ORDER BY created_at DESC LIMIT -1 OFFSET ?)",
-        )
-        .bind(session.created_at)
-        .bind(session.account_id)
-        .bind(SESSIONS_PER_ACCOUNT_MAX)
-        .execute(&self.pool);
-        self.run("DELETE", "sessions", query).await.map(drop)
+        // There is no word for "all the others" that both databases know; so many there never are.
+        let query = on!(self.pool, pool => {
+            sqlx::query(
+                "DELETE FROM sessions WHERE expires_at <= $1 OR token_hash IN \
+                 (SELECT token_hash FROM sessions WHERE account_id = $2 \
+                  ORDER BY created_at DESC LIMIT 1000000 OFFSET $3)",
+            )
+            .bind(session.created_at)
+            .bind(session.account_id)
+            .bind(SESSIONS_PER_ACCOUNT_MAX)
+            .execute(pool)
+            .await?;
+        });
+        self.run("DELETE", "sessions", query).await
     }
 
     /// The session of a token, unless it has expired.
@@ -138,38 +157,46 @@ impl Store {
         token_hash: &[u8],
         now: i64,
     ) -> Result<Option<Session>, Error> {
-        let query = sqlx::query(
-            "SELECT accounts.username, sessions.expires_at FROM sessions \
-             JOIN accounts ON accounts.id = sessions.account_id \
-             WHERE token_hash = ? AND expires_at > ?",
-        )
-        .bind(token_hash)
-        .bind(now)
-        .try_map(|row: sqlx::sqlite::SqliteRow| {
-            Ok(Session { username: row.try_get(0)?, expires_at: row.try_get(1)? })
-        })
-        .fetch_optional(&self.pool);
-        self.run("SELECT", "sessions", query).await
+        let query = on!(self.pool, pool => {
+            sqlx::query_as(
+                "SELECT accounts.username, sessions.expires_at FROM sessions \
+                 JOIN accounts ON accounts.id = sessions.account_id \
+                 WHERE token_hash = $1 AND expires_at > $2",
+            )
+            .bind(token_hash)
+            .bind(now)
+            .fetch_optional(pool)
+            .await?
+        });
+        let row: Option<(String, i64)> = self.run("SELECT", "sessions", query).await?;
+        Ok(row.map(|(username, expires_at)| Session { username, expires_at }))
     }
 
     /// Ends a session.
     pub async fn delete_session(&self, token_hash: &[u8]) -> Result<(), Error> {
-        let query = sqlx::query("DELETE FROM sessions WHERE token_hash = ?")
-            .bind(token_hash)
-            .execute(&self.pool);
-        self.run("DELETE", "sessions", query).await.map(drop)
+        let query = on!(self.pool, pool => {
+            sqlx::query("DELETE FROM sessions WHERE token_hash = $1")
+                .bind(token_hash)
+                .execute(pool)
+                .await?;
+        });
+        self.run("DELETE", "sessions", query).await
     }
 
     /// Removes the sessions that have expired; returns how many. A scheduled write.
     pub async fn delete_expired_sessions(&self, fence: &Fence, now: i64) -> Result<u64, Error> {
         let mut transaction = self.fenced(fence).await?;
         self.run("DELETE", "sessions", async {
-            let deleted = sqlx::query("DELETE FROM sessions WHERE expires_at <= ?")
-                .bind(now)
-                .execute(&mut *transaction)
-                .await?;
+            let deleted = on!(mut transaction, connection => {
+                sqlx::query("DELETE FROM sessions WHERE expires_at <= $1")
+                    .bind(now)
+                    .execute(connection)
+                    .await?
+                    .rows_affected()
+            })
+            .await?;
             transaction.commit().await?;
-            Ok(deleted.rows_affected())
+            Ok(deleted)
         })
         .await
     }
@@ -177,12 +204,16 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::temporary;
+    use super::super::tests::on_both;
     use super::*;
 
-    #[tokio::test]
-    async fn only_the_first_account_is_made() {
-        let (_folder, store) = temporary().await;
+    on_both!(
+        only_the_first_account_is_made,
+        sessions_expire_end_and_are_limited,
+        a_new_password_ends_the_sessions,
+    );
+
+    async fn only_the_first_account_is_made(store: Store) {
         assert!(store.create_first_account("admin", "a", 1).await.unwrap());
         assert!(!store.create_first_account("other", "b", 1).await.unwrap());
         let account = store.find_account("admin").await.unwrap().unwrap();
@@ -190,9 +221,7 @@ mod tests {
         assert!(store.find_account("other").await.unwrap().is_none());
     }
 
-    #[tokio::test]
-    async fn sessions_expire_end_and_are_limited() {
-        let (_folder, store) = temporary().await;
+    async fn sessions_expire_end_and_are_limited(store: Store) {
         store.create_first_account("admin", "a", 1).await.unwrap();
         let account_id = store.find_account("admin").await.unwrap().unwrap().id;
         for n in 0..=SESSIONS_PER_ACCOUNT_MAX {
@@ -213,9 +242,7 @@ mod tests {
         assert!(store.find_session(&[1; 32], 200).await.unwrap().is_none(), "ended");
     }
 
-    #[tokio::test]
-    async fn a_new_password_ends_the_sessions() {
-        let (_folder, store) = temporary().await;
+    async fn a_new_password_ends_the_sessions(store: Store) {
         store.create_first_account("admin", "a", 1).await.unwrap();
         let session = NewSession {
             token_hash: &[7; 32],

@@ -1,10 +1,8 @@
 //! The audit log: who changed what, from where, and how it ended; and which rows of it are still
 //! to be told.
 
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
-
-use super::{Error, Store};
+use super::backend::on;
+use super::{Error, Store, random_id};
 use crate::domain::AuditEntry;
 
 /// How a change ended.
@@ -71,26 +69,55 @@ pub struct UntoldQuery<'a> {
     pub limit: usize,
 }
 
+/// What a row is read as: the columns in the order of [`AuditEntry`]'s fields.
+type EntryRow = (
+    i64,
+    i64,
+    String,
+    String,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    String,
+    Option<String>,
+    Option<String>,
+);
+
+#[derive(sqlx::FromRow)]
+struct UntoldRow {
+    #[sqlx(flatten)]
+    entry: EntryRow,
+    uid: String,
+    traceparent: Option<String>,
+}
+
 impl Store {
     /// Writes that a change is about to be made; returns the row's id. The uid of its record is
     /// made with the row, so that whoever tells it, and however often, uses the same one.
     pub async fn begin_audit(&self, audit: &NewAudit) -> Result<i64, Error> {
-        let query = sqlx::query(
-            "INSERT INTO audit (at, actor, client_ip, action, jail, ip, reason, result, \
-             correlation_id, traceparent, uid) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, lower(hex(randomblob(16))))",
-        )
-        .bind(audit.at)
-        .bind(&audit.actor)
-        .bind(&audit.client_ip)
-        .bind(audit.action)
-        .bind(&audit.jail)
-        .bind(&audit.ip)
-        .bind(&audit.reason)
-        .bind(&audit.correlation_id)
-        .bind(&audit.traceparent)
-        .execute(&self.pool);
-        Ok(self.run("INSERT", "audit", query).await?.last_insert_rowid())
+        let query = on!(self.pool, pool => {
+            sqlx::query_scalar(
+                "INSERT INTO audit (at, actor, client_ip, action, jail, ip, reason, result, \
+                 correlation_id, traceparent, uid, instance) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10, $11) \
+                 RETURNING id",
+            )
+            .bind(audit.at)
+            .bind(&audit.actor)
+            .bind(&audit.client_ip)
+            .bind(audit.action)
+            .bind(&audit.jail)
+            .bind(&audit.ip)
+            .bind(&audit.reason)
+            .bind(&audit.correlation_id)
+            .bind(&audit.traceparent)
+            .bind(random_id()?)
+            .bind(self.instance())
+            .fetch_one(pool)
+            .await?
+        });
+        self.run("INSERT", "audit", query).await
     }
 
     /// Writes how a change ended.
@@ -100,100 +127,109 @@ impl Store {
         result: AuditResult,
         detail: Option<&str>,
     ) -> Result<(), Error> {
-        let query = sqlx::query("UPDATE audit SET result = ?, detail = ? WHERE id = ?")
-            .bind(result.as_str())
-            .bind(detail)
-            .bind(id)
-            .execute(&self.pool);
-        self.run("UPDATE", "audit", query).await.map(drop)
-    }
-
-    /// Marks changes that were begun and never finished as failed; returns how many there were.
-    pub async fn fail_pending_audit(&self, detail: &str) -> Result<u64, Error> {
-        let query =
-            sqlx::query("UPDATE audit SET result = 'failure', detail = ? WHERE result = 'pending'")
+        let query = on!(self.pool, pool => {
+            sqlx::query("UPDATE audit SET result = $1, detail = $2 WHERE id = $3")
+                .bind(result.as_str())
                 .bind(detail)
-                .execute(&self.pool);
-        Ok(self.run("UPDATE", "audit", query).await?.rows_affected())
+                .bind(id)
+                .execute(pool)
+                .await?;
+        });
+        self.run("UPDATE", "audit", query).await
     }
 
     /// The newest rows before an id.
     pub async fn list_audit(&self, before: i64, limit: i64) -> Result<Vec<AuditEntry>, Error> {
-        let query = sqlx::query(
-            "SELECT id, at, actor, client_ip, action, jail, ip, reason, result, detail, \
-             correlation_id FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
-        )
-        .bind(before)
-        .bind(limit)
-        .try_map(|row: SqliteRow| entry(&row))
-        .fetch_all(&self.pool);
-        self.run("SELECT", "audit", query).await
+        let query = on!(self.pool, pool => {
+            sqlx::query_as(
+                "SELECT id, at, actor, client_ip, action, jail, ip, reason, result, detail, \
+                 correlation_id FROM audit WHERE id < $1 ORDER BY id DESC LIMIT $2",
+            )
+            .bind(before)
+            .bind(limit)
+            .fetch_all(pool)
+            .await?
+        });
+        let rows: Vec<EntryRow> = self.run("SELECT", "audit", query).await?;
+        Ok(rows.into_iter().map(entry).collect())
     }
 
-    /// Finished rows that were not told yet, oldest first.
+    /// Finished rows of this instance that were not told yet, oldest first.
     pub async fn untold_audit(&self, wanted: UntoldQuery<'_>) -> Result<Vec<UntoldAudit>, Error> {
-        let query = sqlx::query(
-            "SELECT id, at, actor, client_ip, action, jail, ip, reason, result, detail, \
-             correlation_id, uid, traceparent FROM audit \
-             WHERE told_at IS NULL AND uid IS NOT NULL \
-             AND (result = 'failure' OR (result = 'success' AND NOT ?)) \
-             AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?",
-        )
-        .bind(wanted.failures_only)
-        .bind(json_list(wanted.except))
-        .bind(i64::try_from(wanted.limit).unwrap_or(i64::MAX))
-        .try_map(|row: SqliteRow| {
-            Ok(UntoldAudit {
-                entry: entry(&row)?,
-                uid: row.try_get("uid")?,
-                traceparent: row.try_get("traceparent")?,
-            })
-        })
-        .fetch_all(&self.pool);
-        self.run("SELECT", "audit", query).await
+        let query = on!(self.pool, pool => {
+            sqlx::query_as(
+                "SELECT id, at, actor, client_ip, action, jail, ip, reason, result, detail, \
+                 correlation_id, uid, traceparent FROM audit \
+                 WHERE told_at IS NULL AND uid IS NOT NULL \
+                 AND (result = 'failure' OR (result = 'success' AND NOT $1)) \
+                 AND id NOT IN (SELECT value FROM json_each($2)) AND instance = $4 \
+                 ORDER BY id LIMIT $3",
+            )
+            .bind(wanted.failures_only)
+            .bind(json_list(wanted.except))
+            .bind(i64::try_from(wanted.limit).unwrap_or(i64::MAX))
+            .bind(self.instance())
+            .fetch_all(pool)
+            .await?
+        });
+        let rows: Vec<UntoldRow> = self.run("SELECT", "audit", query).await?;
+        let untold = |row: UntoldRow| UntoldAudit {
+            entry: entry(row.entry),
+            uid: row.uid,
+            traceparent: row.traceparent,
+        };
+        Ok(rows.into_iter().map(untold).collect())
     }
 
     /// Writes that rows were told.
     pub async fn mark_audit_told(&self, ids: &[i64], told_at: i64) -> Result<(), Error> {
-        let query = sqlx::query(
-            "UPDATE audit SET told_at = ? WHERE id IN (SELECT value FROM json_each(?))",
-        )
-        .bind(told_at)
-        .bind(json_list(ids))
-        .execute(&self.pool);
-        self.run("UPDATE", "audit", query).await.map(drop)
+        let query = on!(self.pool, pool => {
+            sqlx::query(
+                "UPDATE audit SET told_at = $1 WHERE id IN (SELECT value FROM json_each($2))",
+            )
+            .bind(told_at)
+            .bind(json_list(ids))
+            .execute(pool)
+            .await?;
+        });
+        self.run("UPDATE", "audit", query).await
     }
 }
 
-fn entry(row: &SqliteRow) -> Result<AuditEntry, sqlx::Error> {
-    Ok(AuditEntry {
-        id: row.try_get("id")?,
-        at: row.try_get("at")?,
-        actor: row.try_get("actor")?,
-        client_ip: row.try_get("client_ip")?,
-        action: row.try_get("action")?,
-        jail: row.try_get("jail")?,
-        ip: row.try_get("ip")?,
-        reason: row.try_get("reason")?,
-        result: row.try_get("result")?,
-        detail: row.try_get("detail")?,
-        correlation_id: row.try_get("correlation_id")?,
-    })
+fn entry(row: EntryRow) -> AuditEntry {
+    let (id, at, actor, client_ip, action, jail, ip, reason, result, detail, correlation_id) = row;
+    AuditEntry {
+        id,
+        at,
+        actor,
+        client_ip,
+        action,
+        jail,
+        ip,
+        reason,
+        result,
+        detail,
+        correlation_id,
+    }
 }
 
-/// SQLite binds no lists; it does read JSON.
+/// SQLite binds no lists; it does read JSON, and in Postgres a function of the same name does.
 fn json_list(ids: &[i64]) -> String {
     serde_json::Value::from(ids).to_string()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::temporary;
+    use super::super::tests::on_both;
     use super::*;
 
-    #[tokio::test]
-    async fn a_change_is_pending_until_it_is_finished() {
-        let (_folder, store) = temporary().await;
+    on_both!(
+        a_change_is_pending_until_it_is_finished,
+        a_row_is_due_from_its_end_until_it_is_told,
+        a_row_keeps_its_uid_and_its_place_in_the_trace,
+    );
+
+    async fn a_change_is_pending_until_it_is_finished(store: Store) {
         let audit = NewAudit { at: 5, action: "ban", ..NewAudit::default() };
         let first = store.begin_audit(&audit).await.unwrap();
         let second = store.begin_audit(&audit).await.unwrap();
@@ -202,7 +238,7 @@ mod tests {
         let results: Vec<_> = rows.iter().map(|row| (row.id, row.result.as_str())).collect();
         assert_eq!(results, [(second, "pending"), (first, "failure")]);
         assert_eq!(store.list_audit(second, 10).await.unwrap().len(), 1);
-        assert_eq!(store.fail_pending_audit("interrupted").await.unwrap(), 1);
+        assert_eq!(store.take_over_audit("interrupted").await.unwrap(), 1);
         assert_eq!(store.list_audit(i64::MAX, 1).await.unwrap()[0].result, "failure");
     }
 
@@ -213,9 +249,7 @@ mod tests {
         rows.into_iter().map(|row| row.entry.id).collect()
     }
 
-    #[tokio::test]
-    async fn a_row_is_due_from_its_end_until_it_is_told() {
-        let (_folder, store) = temporary().await;
+    async fn a_row_is_due_from_its_end_until_it_is_told(store: Store) {
         let audit = NewAudit { action: "ban", ..NewAudit::default() };
         let mut ids = Vec::new();
         for _ in 0..4 {
@@ -234,13 +268,11 @@ mod tests {
         assert_eq!(untold(&store, UntoldQuery { failures_only: true, ..ALL }).await, [b]);
         store.mark_audit_told(&[a, c], 7).await.unwrap();
         assert_eq!(untold(&store, ALL).await, [b]);
-        store.fail_pending_audit("interrupted").await.unwrap();
+        store.take_over_audit("interrupted").await.unwrap();
         assert_eq!(untold(&store, ALL).await, [b, d], "what was interrupted is told, too");
     }
 
-    #[tokio::test]
-    async fn a_row_keeps_its_uid_and_its_place_in_the_trace() {
-        let (_folder, store) = temporary().await;
+    async fn a_row_keeps_its_uid_and_its_place_in_the_trace(store: Store) {
         let audit = NewAudit { traceparent: Some("00-1-2-01".into()), ..NewAudit::default() };
         for _ in 0..2 {
             let id = store.begin_audit(&audit).await.unwrap();
@@ -278,8 +310,10 @@ mod tests {
         let store = Store::open(&path).await.unwrap();
         assert_eq!(store.list_audit(i64::MAX, 10).await.unwrap().len(), 1);
         assert_eq!(untold(&store, ALL).await, [0; 0]);
-        let told_at: i64 =
-            sqlx::query_scalar("SELECT told_at FROM audit").fetch_one(&store.pool).await.unwrap();
+        let query = on!(store.pool, pool => {
+            sqlx::query_scalar("SELECT told_at FROM audit").fetch_one(pool).await?
+        });
+        let told_at: i64 = query.await.unwrap();
         assert_eq!(told_at, 5);
     }
 }

@@ -1,8 +1,20 @@
-//! The statements of the lock against a real SQLite, whose clock is moved by moving heartbeats.
+//! The statements of the lock against both databases, whose clock is moved by moving heartbeats.
 
-use super::super::tests::temporary;
+use super::super::backend::Pool;
+use super::super::tests::{on_both, temporary};
 use super::*;
 use crate::store::NewSession;
+
+on_both!(
+    one_holds_it_until_it_is_released,
+    who_lost_its_answer_takes_its_own_lock_again,
+    it_is_stale_after_its_time_and_when_it_is_from_the_future,
+    a_heartbeat_revives_a_stale_lock_that_nobody_took,
+    epochs_cannot_begin_anew,
+    who_writes_the_documented_columns_only_holds_it_too,
+    a_fenced_write_needs_the_epoch_the_owner_and_a_fresh_heartbeat,
+    nobody_takes_the_lock_in_the_midst_of_a_fenced_write,
+);
 
 fn claim(name: &str) -> Claim {
     Claim { owner: name.into(), pid: 7, hostname: format!("host-{name}"), heartbeat_timeout: 30 }
@@ -12,34 +24,45 @@ fn fence(name: &str, epoch: i64) -> Fence {
     Fence { owner: name.into(), pid: 7, epoch }
 }
 
+async fn run(store: &Store, sql: &'static str) -> Result<(), sqlx::Error> {
+    on!(store.pool, pool => {
+        sqlx::query(sql).execute(pool).await?;
+    })
+    .await
+}
+
 /// As if the last heartbeat had been so many seconds earlier.
 async fn age(store: &Store, seconds: i64) {
-    sqlx::query("UPDATE scheduler_lock SET heartbeat_at = unixepoch() - ?")
-        .bind(seconds)
-        .execute(&store.pool)
-        .await
-        .unwrap();
+    on!(store.pool, pool => {
+        sqlx::query("UPDATE scheduler_lock SET heartbeat_at = unixepoch() - $1")
+            .bind(seconds)
+            .execute(pool)
+            .await?;
+    })
+    .await
+    .unwrap();
 }
 
 impl Store {
     /// As an operator may do it.
     pub(crate) async fn delete_lock_row(&self) {
-        sqlx::query("DELETE FROM scheduler_lock").execute(&self.pool).await.unwrap();
+        run(self, "DELETE FROM scheduler_lock").await.unwrap();
     }
 
     /// As if the clock had been set the other way; the simulation's model is compared so.
     pub(crate) async fn shift_lock_heartbeat(&self, by_seconds: i64) {
-        sqlx::query("UPDATE scheduler_lock SET heartbeat_at = heartbeat_at + ?")
-            .bind(by_seconds)
-            .execute(&self.pool)
-            .await
-            .unwrap();
+        on!(self.pool, pool => {
+            sqlx::query("UPDATE scheduler_lock SET heartbeat_at = heartbeat_at + $1")
+                .bind(by_seconds)
+                .execute(pool)
+                .await?;
+        })
+        .await
+        .unwrap();
     }
 }
 
-#[tokio::test]
-async fn one_holds_it_until_it_is_released() {
-    let (_folder, store) = temporary().await;
+async fn one_holds_it_until_it_is_released(store: Store) {
     assert_eq!(store.read_lock().await.unwrap(), None);
     assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), Some(1));
     assert_eq!(store.acquire_lock(&claim("b"), 0).await.unwrap(), None);
@@ -59,9 +82,7 @@ async fn one_holds_it_until_it_is_released() {
     assert!(store.renew_lock(&fence("a", 1)).await.unwrap().is_none(), "the old epoch");
 }
 
-#[tokio::test]
-async fn who_lost_its_answer_takes_its_own_lock_again() {
-    let (_folder, store) = temporary().await;
+async fn who_lost_its_answer_takes_its_own_lock_again(store: Store) {
     assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), Some(1));
     // The same statement once more, late: it must not raise the epoch behind the holder's back.
     assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), None);
@@ -69,9 +90,7 @@ async fn who_lost_its_answer_takes_its_own_lock_again() {
     assert!(store.renew_lock(&fence("a", 1)).await.unwrap().is_none());
 }
 
-#[tokio::test]
-async fn it_is_stale_after_its_time_and_when_it_is_from_the_future() {
-    let (_folder, store) = temporary().await;
+async fn it_is_stale_after_its_time_and_when_it_is_from_the_future(store: Store) {
     let mut epoch = store.acquire_lock(&claim("a"), 0).await.unwrap().unwrap();
     for (seconds, is_stale) in [(29, false), (33, true), (-8, false), (-13, true), (3600, true)] {
         age(&store, seconds).await;
@@ -83,44 +102,35 @@ async fn it_is_stale_after_its_time_and_when_it_is_from_the_future() {
     }
 }
 
-#[tokio::test]
-async fn a_heartbeat_revives_a_stale_lock_that_nobody_took() {
-    let (_folder, store) = temporary().await;
+async fn a_heartbeat_revives_a_stale_lock_that_nobody_took(store: Store) {
     store.acquire_lock(&claim("a"), 0).await.unwrap();
     age(&store, 100).await;
     assert!(store.renew_lock(&fence("a", 1)).await.unwrap().is_some());
     assert!(!store.read_lock().await.unwrap().unwrap().is_stale);
 }
 
-#[tokio::test]
-async fn epochs_cannot_begin_anew() {
-    let (_folder, store) = temporary().await;
+async fn epochs_cannot_begin_anew(store: Store) {
     assert_eq!(store.acquire_lock(&claim("a"), 4).await.unwrap(), Some(5));
-    let error = sqlx::query("UPDATE scheduler_lock SET epoch = 4").execute(&store.pool).await;
+    let error = run(&store, "UPDATE scheduler_lock SET epoch = 4").await;
     assert!(error.unwrap_err().to_string().contains("epoch"));
     for epoch in [6, 7] {
-        sqlx::query("DELETE FROM scheduler_lock").execute(&store.pool).await.unwrap();
+        run(&store, "DELETE FROM scheduler_lock").await.unwrap();
         assert!(store.renew_lock(&fence("a", epoch - 1)).await.unwrap().is_none());
         assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), Some(epoch));
         assert_eq!(store.acquire_lock(&claim("a"), 0).await.unwrap(), None, "it came late");
     }
 }
 
-#[tokio::test]
-async fn who_writes_the_documented_columns_only_holds_it_too() {
-    let (_folder, store) = temporary().await;
-    sqlx::query(
-        "INSERT INTO scheduler_lock (id, pid, hostname, heartbeat_at, heartbeat_timeout, epoch) \
-         VALUES (1, 99, 'other', unixepoch(), 30, 1)",
-    )
-    .execute(&store.pool)
-    .await
-    .unwrap();
+async fn who_writes_the_documented_columns_only_holds_it_too(store: Store) {
+    let sql = "INSERT INTO scheduler_lock \
+        (id, pid, hostname, heartbeat_at, heartbeat_timeout, epoch) \
+        VALUES (1, 99, 'other', unixepoch(), 30, 1)";
+    run(&store, sql).await.unwrap();
     assert_eq!(store.acquire_lock(&claim("a"), 1).await.unwrap(), None);
     age(&store, 40).await;
     assert_eq!(store.acquire_lock(&claim("a"), 1).await.unwrap(), Some(2));
     for sql in ["UPDATE scheduler_lock SET pid = 99", "UPDATE scheduler_lock SET epoch = 3"] {
-        sqlx::query(sql).execute(&store.pool).await.unwrap();
+        run(&store, sql).await.unwrap();
         assert!(store.renew_lock(&fence("a", 2)).await.unwrap().is_none());
         assert!(store.fenced(&fence("a", 2)).await.is_err());
         let row = store.read_lock().await.unwrap().unwrap();
@@ -139,12 +149,13 @@ async fn the_documented_query_runs_as_it_stands() {
         (datetime('now') - datetime(heartbeat_at, 'unixepoch')) as age \
         FROM scheduler_lock WHERE id = 1;";
     assert!(text.contains(documented), "docs/SCHEDULER.md lacks it");
+    let Pool::Sqlite(pool) = &store.pool else { panic!("it is SQLite's") };
     let row: (i64, String, i64, i64, i64) =
-        sqlx::query_as(documented).fetch_one(&store.pool).await.unwrap();
+        sqlx::query_as(documented).fetch_one(pool).await.unwrap();
     assert_eq!((row.0, row.1.as_str(), row.3, row.4), (7, "host-a", 30, 0));
     let better = "SELECT unixepoch() - heartbeat_at AS age FROM scheduler_lock WHERE id = 1;";
     assert!(text.contains(better), "docs/SCHEDULER.md lacks it");
-    let age: i64 = sqlx::query_scalar(better).fetch_one(&store.pool).await.unwrap();
+    let age: i64 = sqlx::query_scalar(better).fetch_one(pool).await.unwrap();
     assert!((12..20).contains(&age), "{age}");
 }
 
@@ -160,12 +171,14 @@ async fn open_session(store: &Store, byte: u8, expires_at: i64) {
 }
 
 async fn count_sessions(store: &Store) -> i64 {
-    sqlx::query_scalar("SELECT count(*) FROM sessions").fetch_one(&store.pool).await.unwrap()
+    on!(store.pool, pool => {
+        sqlx::query_scalar("SELECT count(*) FROM sessions").fetch_one(pool).await?
+    })
+    .await
+    .unwrap()
 }
 
-#[tokio::test]
-async fn a_fenced_write_needs_the_epoch_the_owner_and_a_fresh_heartbeat() {
-    let (_folder, store) = temporary().await;
+async fn a_fenced_write_needs_the_epoch_the_owner_and_a_fresh_heartbeat(store: Store) {
     store.create_first_account("admin", "hash", 1).await.unwrap();
     open_session(&store, 1, 100).await;
     open_session(&store, 2, 300).await;
@@ -183,9 +196,7 @@ async fn a_fenced_write_needs_the_epoch_the_owner_and_a_fresh_heartbeat() {
     assert_eq!(count_sessions(&store).await, 1);
 }
 
-#[tokio::test]
-async fn nobody_takes_the_lock_in_the_midst_of_a_fenced_write() {
-    let (_folder, store) = temporary().await;
+async fn nobody_takes_the_lock_in_the_midst_of_a_fenced_write(store: Store) {
     store.acquire_lock(&claim("a"), 0).await.unwrap();
     let transaction = store.fenced(&fence("a", 1)).await.unwrap();
     let claim = claim("b");

@@ -1,37 +1,49 @@
-//! The store: accounts, sessions, audit, ban history, the scheduler's lock and
-//! the runs of its tasks in SQLite.
+//! The store: accounts, sessions, audit, ban history, the scheduler's lock and the runs of its
+//! tasks, in SQLite or in Postgres.
 //!
 //! Every statement runs inside a client span and is measured (see `Store::run`), so a request's
-//! trace shows its SQL. Statements are constants; values are always bound.
+//! trace shows its SQL. Statements are constants; values are always bound. Each stands once, for
+//! both databases (see `backend`).
 
 mod accounts;
 mod audit;
+mod backend;
+mod backup;
+mod fail2ban_rows;
 mod history;
+mod instances;
+mod integrity;
 mod lock;
+mod notices;
+mod opening;
+mod postgres;
+mod retention;
+mod sqlite;
 mod tasks;
 
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::time::timeout;
 use tracing::Instrument as _;
 
 pub use accounts::{Account, NewSession, Session};
 pub use audit::{AuditResult, NewAudit, UntoldAudit, UntoldQuery};
+pub use backup::{BackupError, backup};
+pub use fail2ban_rows::{EndedBan, EndedBans, Fail2banRows, Unreadable};
 pub use history::{OpenBan, RecordedBan};
+pub use integrity::{IntegrityError, OnCorruption, check_database};
 pub use lock::{Claim, Fence, LockRow, Renewal};
+pub use notices::Notices;
 pub use tasks::{NewTaskRun, Requested, TakenUp, TaskEnd, TaskRequest, TaskState};
 
 use crate::telemetry::metrics;
+use backend::Pool;
 
-/// SQLite writes one at a time; a few readers beside it are plenty for an operator's page.
-const CONNECTIONS_MAX: u32 = 4;
-/// How long a writer waits for another before it gives up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a caller waits for a free connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the end of the service waits for the database to take note of it.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +56,9 @@ pub enum Error {
         /// What the system said.
         error: std::io::Error,
     },
+    /// The file is damaged, or cannot be guarded.
+    #[error(transparent)]
+    Integrity(#[from] IntegrityError),
     /// A migration failed.
     #[error("cannot bring the database up to date: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -69,42 +84,31 @@ pub enum Error {
 /// A handle on the database; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: SqlitePool,
+    pool: Pool,
+    /// Random for each process.
+    instance: Arc<str>,
+    /// Held while this process uses a database's file.
+    guard: Option<integrity::Guard>,
 }
 
 impl Store {
-    /// Opens the database, creates it if it is not there, and brings it up to date.
-    pub async fn open(path: &Path) -> Result<Self, Error> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)
-                .map_err(|error| Error::Folder { path: folder.to_owned(), error })?;
-        }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // Audit and history must survive a power cut, not only a crash of the process.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options)
-            .await
-            .map_err(|error| Error::Statement {
-                operation: "OPEN",
-                collection: "database",
-                error,
-            })?;
-        restrict_to_owner(path);
-        sqlx::migrate!("migrations/sqlite").run(&pool).await?;
-        Ok(Self { pool })
+    fn new(pool: Pool) -> Result<Self, Error> {
+        let instance = random_id().map_err(|error| Error::Statement {
+            operation: "OPEN",
+            collection: "database",
+            error,
+        })?;
+        Ok(Self { pool, instance: instance.into(), guard: None })
     }
 
     /// Waits for running statements and closes the database.
     pub async fn close(&self) {
-        self.pool.close().await;
+        // Without it, others wait until this instance counts as dead.
+        let _ = timeout(FAREWELL_TIMEOUT, self.instance_ends()).await;
+        match &self.pool {
+            Pool::Sqlite(pool) => pool.close().await,
+            Pool::Postgres(pool) => pool.close().await,
+        }
     }
 
     /// Runs one statement inside a span and measures it. Attributes follow the database
@@ -120,20 +124,57 @@ impl Store {
             otel.name = %format_args!("{operation} {collection}"),
             otel.kind = "client",
             otel.status_code = tracing::field::Empty,
-            db.system.name = "sqlite",
+            db.system.name = self.pool.system_name(),
             db.operation.name = operation,
             db.collection.name = collection,
             error.type = tracing::field::Empty,
         );
         let started = Instant::now();
-        let result = statement.instrument(span.clone()).await;
-        let error_type = result.as_ref().err().map(error_type);
+        let result = self.pool.within_limit(statement).instrument(span.clone()).await;
+        let error_type = result.as_ref().err().map(|error| {
+            if let Some(guard) = &self.guard {
+                guard.look_at(error);
+            }
+            error_type(error)
+        });
         if let Some(error_type) = error_type {
             span.record("otel.status_code", "ERROR").record("error.type", error_type);
         }
         let seconds = started.elapsed().as_secs_f64();
-        metrics::db_operation(operation, collection, seconds, error_type);
+        metrics::db_operation(self.pool.system_name(), operation, collection, seconds, error_type);
         result.map_err(|error| Error::Statement { operation, collection, error })
+    }
+}
+
+impl Error {
+    /// Whether the database is away, or has no room for us: it may be tried again later.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Statement { error, .. } => is_unavailable(error),
+            Self::Folder { .. } | Self::Integrity(_) | Self::Migration(_) | Self::Fenced { .. } => {
+                false
+            }
+        }
+    }
+}
+
+/// Sixteen random bytes in hexadecimal digits.
+fn random_id() -> Result<String, sqlx::Error> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn is_unavailable(error: &sqlx::Error) -> bool {
+    /// In Postgres: too many connections, the server stops, crashed, or is starting; the session
+    /// was ended because it was idle within a transaction.
+    const CODES: [&str; 5] = ["53300", "57P01", "57P02", "57P03", "25P03"];
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| CODES.contains(&&*code) || code.starts_with("08"))
+        }
+        _ => false,
     }
 }
 
@@ -148,16 +189,15 @@ fn error_type(error: &sqlx::Error) -> &'static str {
     }
 }
 
-/// The database holds password hashes and addresses: nobody but its owner reads it. On a file
-/// system without permissions this has no effect, which is no reason not to start.
-fn restrict_to_owner(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
-}
+#[cfg(test)]
+#[path = "../../tests/support/postgres.rs"]
+mod server;
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::server::Postgres;
     use super::*;
+    use crate::domain::Secret;
 
     /// A store in a folder that lives as long as the returned guard.
     pub(crate) async fn temporary() -> (tempfile::TempDir, Store) {
@@ -166,6 +206,53 @@ pub(crate) mod tests {
         (folder, store)
     }
 
+    impl Store {
+        /// The same database, as another instance sees it.
+        pub(crate) async fn another_instance(&self) -> Self {
+            let other = Self::new(self.pool.clone()).unwrap();
+            other.instance_begins().await.unwrap();
+            other
+        }
+    }
+
+    /// A store in a new database of a real server.
+    pub(crate) async fn on_postgres() -> Store {
+        let url = Secret::new(new_database().await);
+        Store::open_postgres(&url).await.unwrap()
+    }
+
+    /// The first one waits for the server, and other tests of the same runtime must not.
+    pub(crate) async fn new_database() -> String {
+        let work = || Postgres::shared().create_database();
+        tokio::task::spawn_blocking(work).await.unwrap()
+    }
+
+    /// Makes a test for each database of functions that take a store.
+    macro_rules! on_both {
+        ($($name:ident),* $(,)?) => {
+            mod sqlite {
+                $(
+                    #[tokio::test]
+                    async fn $name() {
+                        let (_folder, store) = $crate::store::tests::temporary().await;
+                        super::$name(store).await;
+                    }
+                )*
+            }
+            mod postgres {
+                $(
+                    #[tokio::test]
+                    async fn $name() {
+                        let store = $crate::store::tests::on_postgres().await;
+                        super::$name(store.clone()).await;
+                        store.close().await;
+                    }
+                )*
+            }
+        };
+    }
+    pub(crate) use on_both;
+
     #[tokio::test]
     async fn a_store_opens_twice_and_keeps_its_rows() {
         let (folder, store) = temporary().await;
@@ -173,5 +260,17 @@ pub(crate) mod tests {
         store.close().await;
         let again = Store::open(&folder.path().join("bangui.db")).await.unwrap();
         assert!(again.has_accounts().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn ten_instances_start_at_once_on_an_empty_database() {
+        let url = Secret::new(new_database().await);
+        let open = || async { Store::open_postgres(&url).await.map(drop) };
+        let results = futures_util::future::join_all((0..10).map(|_| open())).await;
+        for result in results {
+            result.unwrap();
+        }
+        let store = Store::open_postgres(&url).await.unwrap();
+        assert!(!store.has_accounts().await.unwrap());
     }
 }

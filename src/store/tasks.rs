@@ -2,8 +2,7 @@
 //!
 //! What the holder of the scheduler's lock writes is fenced; a request may come from any instance.
 
-use sqlx::{Executor, Sqlite};
-
+use super::backend::{Transaction, on};
 use super::{Error, Fence, Store};
 use crate::domain::{RunResult, TaskRun};
 
@@ -46,6 +45,27 @@ macro_rules! newest_runs {
         )
     };
 }
+
+/// The request for a run of a task.
+macro_rules! request_of {
+    ($task:expr) => {
+        sqlx::query_as::<_, (i64, String, Option<String>)>(concat!(
+            "SELECT requested_at, requested_by, traceparent FROM task_requests \
+             WHERE task = $1 AND ",
+            request_stands!()
+        ))
+        .bind($task)
+    };
+}
+
+const INSERT_RUN: &str = "\
+    INSERT INTO task_runs (task, started_at, result, correlation_id, requested_by) \
+    VALUES ($1, unixepoch(), 'running', $2, $3) RETURNING id, started_at";
+const DELETE_OLD_RUNS: &str = "\
+    DELETE FROM task_runs WHERE task = $1 AND id NOT IN \
+    (SELECT id FROM task_runs WHERE task = $1 ORDER BY id DESC LIMIT $2) \
+    AND id <> coalesce((SELECT max(id) FROM task_runs \
+    WHERE task = $1 AND result = 'completed'), 0)";
 
 /// What is remembered of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,6 +157,12 @@ struct StateRow {
     failures_in_a_row: i64,
 }
 
+impl From<(i64, String, Option<String>)> for TaskRequest {
+    fn from((requested_at, requested_by, traceparent): (i64, String, Option<String>)) -> Self {
+        Self { requested_at, requested_by, traceparent }
+    }
+}
+
 impl From<RunRow> for TaskRun {
     fn from(row: RunRow) -> Self {
         Self {
@@ -167,7 +193,9 @@ impl From<StateRow> for TaskState {
 impl Store {
     /// What is remembered of all tasks, by their names.
     pub async fn task_states(&self) -> Result<Vec<(String, TaskState)>, Error> {
-        let query = sqlx::query_as::<_, StateRow>(newest_runs!("")).fetch_all(&self.pool);
+        let query = on!(self.pool, pool => {
+            sqlx::query_as::<_, StateRow>(newest_runs!("")).fetch_all(pool).await?
+        });
         let rows = self.run("SELECT", "task_runs", query).await?;
         Ok(rows.into_iter().map(|row| (row.run.task.clone(), row.into())).collect())
     }
@@ -179,26 +207,32 @@ impl Store {
         before: i64,
         limit: i64,
     ) -> Result<Vec<TaskRun>, Error> {
-        let query = sqlx::query_as::<_, RunRow>(concat!(
-            "SELECT ",
-            run_columns!(),
-            " FROM task_runs AS run WHERE run.task = $1 AND run.id < $2 \
-             ORDER BY run.id DESC LIMIT $3"
-        ))
-        .bind(task)
-        .bind(before)
-        .bind(limit)
-        .fetch_all(&self.pool);
+        let query = on!(self.pool, pool => {
+            sqlx::query_as::<_, RunRow>(concat!(
+                "SELECT ",
+                run_columns!(),
+                " FROM task_runs AS run WHERE run.task = $1 AND run.id < $2 \
+                 ORDER BY run.id DESC LIMIT $3"
+            ))
+            .bind(task)
+            .bind(before)
+            .bind(limit)
+            .fetch_all(pool)
+            .await?
+        });
         Ok(self.run("SELECT", "task_runs", query).await?.into_iter().map(TaskRun::from).collect())
     }
 
     /// The runs that were asked for and have not begun, by their tasks.
     pub async fn task_requests(&self) -> Result<Vec<(String, TaskRequest)>, Error> {
-        let query = sqlx::query_as::<_, (String, i64, String, Option<String>)>(concat!(
-            "SELECT task, requested_at, requested_by, traceparent FROM task_requests WHERE ",
-            request_stands!()
-        ))
-        .fetch_all(&self.pool);
+        let query = on!(self.pool, pool => {
+            sqlx::query_as::<_, (String, i64, String, Option<String>)>(concat!(
+                "SELECT task, requested_at, requested_by, traceparent FROM task_requests WHERE ",
+                request_stands!()
+            ))
+            .fetch_all(pool)
+            .await?
+        });
         let rows = self.run("SELECT", "task_requests", query).await?;
         let request = |(task, requested_at, requested_by, traceparent)| {
             (task, TaskRequest { requested_at, requested_by, traceparent })
@@ -208,7 +242,10 @@ impl Store {
 
     /// The run of a task that was asked for and has not begun.
     pub async fn task_request(&self, task: &str) -> Result<Option<TaskRequest>, Error> {
-        self.run("SELECT", "task_requests", read_request(&self.pool, task)).await
+        let query = on!(self.pool, pool => {
+            request_of!(task).fetch_optional(pool).await?.map(TaskRequest::from)
+        });
+        self.run("SELECT", "task_requests", query).await
     }
 
     /// Asks for a run, unless the task runs or was asked for already.
@@ -218,20 +255,23 @@ impl Store {
         requested_by: &str,
         traceparent: Option<&str>,
     ) -> Result<Requested, Error> {
-        let query = sqlx::query_scalar::<_, String>(concat!(
-            "INSERT INTO task_requests (task, requested_at, requested_by, traceparent) \
-             SELECT $1, unixepoch(), $2, $3 WHERE NOT EXISTS \
-             (SELECT 1 FROM task_runs WHERE task = $1 AND result = 'running') \
-             ON CONFLICT (task) DO UPDATE SET requested_at = excluded.requested_at, \
-             requested_by = excluded.requested_by, traceparent = excluded.traceparent \
-             WHERE NOT (",
-            request_stands!(),
-            ") RETURNING task"
-        ))
-        .bind(task)
-        .bind(requested_by)
-        .bind(traceparent)
-        .fetch_optional(&self.pool);
+        let query = on!(self.pool, pool => {
+            sqlx::query_scalar::<_, String>(concat!(
+                "INSERT INTO task_requests (task, requested_at, requested_by, traceparent) \
+                 SELECT $1, unixepoch(), $2, $3 WHERE NOT EXISTS \
+                 (SELECT 1 FROM task_runs WHERE task = $1 AND result = 'running') \
+                 ON CONFLICT (task) DO UPDATE SET requested_at = excluded.requested_at, \
+                 requested_by = excluded.requested_by, traceparent = excluded.traceparent \
+                 WHERE NOT (",
+                request_stands!(),
+                ") RETURNING task"
+            ))
+            .bind(task)
+            .bind(requested_by)
+            .bind(traceparent)
+            .fetch_optional(pool)
+            .await?
+        });
         if self.run("INSERT", "task_requests", query).await?.is_some() {
             return Ok(Requested::Accepted);
         }
@@ -244,17 +284,22 @@ impl Store {
     pub async fn take_up_task(&self, fence: &Fence, task: &str) -> Result<TakenUp, Error> {
         let mut transaction = self.fenced(fence).await?;
         self.run("SELECT", "task_runs", async {
-            interrupt(&mut *transaction, task).await?;
-            let state = sqlx::query_as::<_, StateRow>(newest_runs!(" AND run.task = $1"))
-                .bind(task)
-                .fetch_optional(&mut *transaction)
-                .await?;
-            let request = read_request(&mut *transaction, task).await?;
-            let now = sqlx::query_scalar::<_, i64>("SELECT unixepoch()")
-                .fetch_one(&mut *transaction)
-                .await?;
+            interrupt(&mut transaction, task).await?;
+            let found = on!(mut transaction, connection => {
+                let state = sqlx::query_as::<_, StateRow>(newest_runs!(" AND run.task = $1"))
+                    .bind(task)
+                    .fetch_optional(&mut *connection)
+                    .await?;
+                let request = request_of!(task).fetch_optional(&mut *connection).await?;
+                let now = sqlx::query_scalar::<_, i64>("SELECT unixepoch()")
+                    .fetch_one(&mut *connection)
+                    .await?;
+                let (state, request) = (state.map(TaskState::from), request.map(TaskRequest::from));
+                TakenUp { state, request, now }
+            })
+            .await?;
             transaction.commit().await?;
-            Ok(TakenUp { state: state.map(TaskState::from), request, now })
+            Ok(found)
         })
         .await
     }
@@ -269,31 +314,27 @@ impl Store {
         let mut transaction = self.fenced(fence).await?;
         self.run("INSERT", "task_runs", async {
             // There is one run of a task at a time, so one whose end could not be written is over.
-            interrupt(&mut *transaction, run.task).await?;
-            if run.requested_by.is_some() {
-                sqlx::query("DELETE FROM task_requests WHERE task = $1")
+            interrupt(&mut transaction, run.task).await?;
+            let begun = on!(mut transaction, connection => {
+                if run.requested_by.is_some() {
+                    sqlx::query("DELETE FROM task_requests WHERE task = $1")
+                        .bind(run.task)
+                        .execute(&mut *connection)
+                        .await?;
+                }
+                let begun = sqlx::query_as::<_, (i64, i64)>(INSERT_RUN)
                     .bind(run.task)
-                    .execute(&mut *transaction)
+                    .bind(run.correlation_id)
+                    .bind(run.requested_by)
+                    .fetch_one(&mut *connection)
                     .await?;
-            }
-            let begun = sqlx::query_as::<_, (i64, i64)>(
-                "INSERT INTO task_runs (task, started_at, result, correlation_id, requested_by) \
-                 VALUES ($1, unixepoch(), 'running', $2, $3) RETURNING id, started_at",
-            )
-            .bind(run.task)
-            .bind(run.correlation_id)
-            .bind(run.requested_by)
-            .fetch_one(&mut *transaction)
-            .await?;
-            sqlx::query(
-                "DELETE FROM task_runs WHERE task = $1 AND id NOT IN \
-                 (SELECT id FROM task_runs WHERE task = $1 ORDER BY id DESC LIMIT $2) \
-                 AND id <> coalesce((SELECT max(id) FROM task_runs \
-                 WHERE task = $1 AND result = 'completed'), 0)",
-            )
-            .bind(run.task)
-            .bind(RUNS_KEPT)
-            .execute(&mut *transaction)
+                sqlx::query(DELETE_OLD_RUNS)
+                    .bind(run.task)
+                    .bind(RUNS_KEPT)
+                    .execute(&mut *connection)
+                    .await?;
+                begun
+            })
             .await?;
             transaction.commit().await?;
             Ok(begun)
@@ -310,16 +351,19 @@ impl Store {
     ) -> Result<i64, Error> {
         let mut transaction = self.fenced(fence).await?;
         self.run("UPDATE", "task_runs", async {
-            let ended_at = sqlx::query_scalar::<_, i64>(
-                "UPDATE task_runs SET ended_at = unixepoch(), result = $1, duration_ms = $2, \
-                 changes = $3, error = $4 WHERE id = $5 RETURNING ended_at",
-            )
-            .bind(end.result.as_str())
-            .bind(end.duration_ms)
-            .bind(end.changes)
-            .bind(&end.error)
-            .bind(id)
-            .fetch_one(&mut *transaction)
+            let ended_at = on!(mut transaction, connection => {
+                sqlx::query_scalar::<_, i64>(
+                    "UPDATE task_runs SET ended_at = unixepoch(), result = $1, duration_ms = $2, \
+                     changes = $3, error = $4 WHERE id = $5 RETURNING ended_at",
+                )
+                .bind(end.result.as_str())
+                .bind(end.duration_ms)
+                .bind(end.changes)
+                .bind(&end.error)
+                .bind(id)
+                .fetch_one(&mut *connection)
+                .await?
+            })
             .await?;
             transaction.commit().await?;
             Ok(ended_at)
@@ -329,39 +373,18 @@ impl Store {
 }
 
 /// Marks runs of a task that nobody will finish.
-async fn interrupt(
-    connection: impl Executor<'_, Database = Sqlite>,
-    task: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE task_runs SET result = 'interrupted', ended_at = unixepoch(), \
-         error = 'its instance ended or lost the lock before it was over' \
-         WHERE task = $1 AND result = 'running'",
-    )
-    .bind(task)
-    .execute(connection)
+async fn interrupt(transaction: &mut Transaction, task: &str) -> Result<(), sqlx::Error> {
+    on!(mut *transaction, connection => {
+        sqlx::query(
+            "UPDATE task_runs SET result = 'interrupted', ended_at = unixepoch(), \
+             error = 'its instance ended or lost the lock before it was over' \
+             WHERE task = $1 AND result = 'running'",
+        )
+        .bind(task)
+        .execute(&mut *connection)
+        .await?;
+    })
     .await
-    .map(drop)
-}
-
-async fn read_request(
-    connection: impl Executor<'_, Database = Sqlite>,
-    task: &str,
-) -> Result<Option<TaskRequest>, sqlx::Error> {
-    let row = sqlx::query_as::<_, (i64, String, Option<String>)>(concat!(
-        "SELECT requested_at, requested_by, traceparent FROM task_requests \
-         WHERE task = $1 AND ",
-        request_stands!()
-    ))
-    .bind(task)
-    .fetch_optional(connection)
-    .await?;
-    let request = |(requested_at, requested_by, traceparent)| TaskRequest {
-        requested_at,
-        requested_by,
-        traceparent,
-    };
-    Ok(row.map(request))
 }
 
 #[cfg(test)]

@@ -1,17 +1,17 @@
-//! Runs and requests on a real SQLite, with the lock's row held by who writes.
+//! Runs and requests on both databases, with the lock's row held by who writes.
 
-use super::super::tests::temporary;
+use super::super::tests::on_both;
 use super::super::{Claim, Fence};
 use super::*;
 
-const TASK: &str = "test";
+on_both!(
+    the_last_runs_are_kept_and_the_last_success_in_any_case,
+    a_run_is_asked_for_once_until_it_begins_and_not_while_it_runs,
+    a_request_that_nobody_takes_lapses,
+    what_an_earlier_holder_left_running_is_interrupted_and_it_writes_nothing_more,
+);
 
-/// A store whose lock is held.
-async fn held() -> (tempfile::TempDir, Store, Fence) {
-    let (folder, store) = temporary().await;
-    let fence = take(&store, "a", 0).await;
-    (folder, store, fence)
-}
+const TASK: &str = "test";
 
 async fn take(store: &Store, owner: &str, seen: i64) -> Fence {
     let claim =
@@ -33,9 +33,8 @@ async fn results(store: &Store) -> Vec<&'static str> {
     runs.iter().map(|run| run.result.as_str()).collect()
 }
 
-#[tokio::test]
-async fn the_last_runs_are_kept_and_the_last_success_in_any_case() {
-    let (_folder, store, fence) = held().await;
+async fn the_last_runs_are_kept_and_the_last_success_in_any_case(store: Store) {
+    let fence = take(&store, "a", 0).await;
     let (first, started) = store.begin_task_run(&fence, run()).await.unwrap();
     let ended = store.finish_task_run(&fence, first, &end(RunResult::Completed)).await.unwrap();
     assert!(ended >= started);
@@ -60,9 +59,8 @@ async fn the_last_runs_are_kept_and_the_last_success_in_any_case() {
     assert_eq!(results(&store).await.len(), runs.len());
 }
 
-#[tokio::test]
-async fn a_run_is_asked_for_once_until_it_begins_and_not_while_it_runs() {
-    let (_folder, store, fence) = held().await;
+async fn a_run_is_asked_for_once_until_it_begins_and_not_while_it_runs(store: Store) {
+    let fence = take(&store, "a", 0).await;
     let ask = || store.request_task(TASK, "admin", Some("00-1-2-01"));
     assert!(!store.renew_lock(&fence).await.unwrap().unwrap().has_requests);
     assert_eq!(ask().await.unwrap(), Requested::Accepted);
@@ -86,23 +84,26 @@ async fn a_run_is_asked_for_once_until_it_begins_and_not_while_it_runs() {
     assert_eq!(ask().await.unwrap(), Requested::Accepted);
 }
 
-#[tokio::test]
-async fn a_request_that_nobody_takes_lapses() {
-    let (_folder, store, fence) = held().await;
+async fn a_request_that_nobody_takes_lapses(store: Store) {
+    let fence = take(&store, "a", 0).await;
     store.request_task(TASK, "admin", None).await.unwrap();
-    sqlx::query("UPDATE task_requests SET requested_at = requested_at - 3600")
-        .execute(&store.pool)
-        .await
-        .unwrap();
+    on!(store.pool, pool => {
+        sqlx::query("UPDATE task_requests SET requested_at = requested_at - 3600")
+            .execute(pool)
+            .await?;
+    })
+    .await
+    .unwrap();
     assert!(!store.renew_lock(&fence).await.unwrap().unwrap().has_requests);
     assert_eq!(store.task_request(TASK).await.unwrap(), None);
     assert_eq!(store.request_task(TASK, "other", None).await.unwrap(), Requested::Accepted);
     assert_eq!(store.task_request(TASK).await.unwrap().unwrap().requested_by, "other");
 }
 
-#[tokio::test]
-async fn what_an_earlier_holder_left_running_is_interrupted_and_it_writes_nothing_more() {
-    let (_folder, store, old) = held().await;
+async fn what_an_earlier_holder_left_running_is_interrupted_and_it_writes_nothing_more(
+    store: Store,
+) {
+    let old = take(&store, "a", 0).await;
     let (id, _) = store.begin_task_run(&old, run()).await.unwrap();
     store.shift_lock_heartbeat(-60).await;
     let new = take(&store, "b", 1).await;

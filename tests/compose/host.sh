@@ -73,7 +73,7 @@ may_do_no_more() {
     'the folder is writable'
 }
 
-test_host_fail2ban() {
+test_host() {
   docker compose down --remove-orphans >/dev/null 2>&1
   start_host_fail2ban
   step "the host's fail2ban keeps its socket to root" starts_as_root

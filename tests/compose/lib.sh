@@ -56,11 +56,14 @@ equal() { [ "$1" = "$2" ] || { echo "${3:-value} is '$1' and not '$2'" && return
 contains() { [[ $1 == *"$2"* ]] || { echo "'$2' is not in: $(cut -c1-600 <<<"$1")" && return 1; }; }
 
 # documented COMMAND [ARGUMENT…]: runs a command that docs/INSTALL.md tells, which must have that very
-# line; the arguments are added to it. Volumes are those of this project.
+# line; the arguments are added to it. Volumes and the network are those of this project.
 documented() {
   grep -qxF -- "$1" "$root/docs/INSTALL.md" || { echo "not in docs/INSTALL.md: $1" && return 1; }
   printf '%s\n' "$1" >>"$work/documented"
-  local command=${1//bangui_/${COMPOSE_PROJECT_NAME}_}
+  local command=$1 name
+  for name in default collector-state; do
+    command=${command//bangui_$name/${COMPOSE_PROJECT_NAME}_$name}
+  done
   timeout "$STEP_LIMIT_SECONDS" bash -c "$command ${*:2}" </dev/null
 }
 

@@ -61,6 +61,7 @@ writes_the_line() {
 
 shows_in_prometheus() {
   until_true 45 bans_are_counted
+  until_true 30 prometheus bangui_bans_total
   documented "curl -s 'http://localhost:9090/api/v1/query?query=bangui_bans_total'" |
     json 'it["data"]["result"][0]["value"][1]'
 }

@@ -195,6 +195,14 @@ impl Bangui {
         assert_json(&self.stdout.so_far());
     }
 
+    /// Kills the service and gives all that it had said; the last line may be half of one.
+    pub(crate) fn kill(mut self) -> Ended {
+        self.process.kill();
+        let status = self.process.status().expect("it was killed");
+        let lines = parse(&self.stdout.finish());
+        Ended { status, lines, stderr: self.stderr.finish() }
+    }
+
     /// Ends the service as an init system does and gives all that it said.
     pub(crate) fn stop(mut self) -> Ended {
         let status = self.process.end("TERM");

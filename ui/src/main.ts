@@ -3,6 +3,7 @@
 import { mount } from "svelte";
 import App from "./App.svelte";
 import { ErrorReporter } from "./lib/errors";
+import { fetchAt } from "./lib/place";
 import { session } from "./lib/session.svelte";
 import type { Telemetry } from "./lib/telemetry";
 import "./styles/tokens.css";
@@ -12,7 +13,7 @@ const target = document.getElementById("app");
 if (target === null) throw new Error("index.html has no #app");
 
 const errors = new ErrorReporter({
-  fetch: window.fetch.bind(window),
+  fetch: fetchAt,
   isSignedIn: () => session.phase === "signed-in",
   path: () => location.pathname,
 });

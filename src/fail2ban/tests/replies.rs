@@ -191,3 +191,12 @@ fn the_log_of_the_same_run() {
     assert!(position(&LogEvent::JailStarted(sshd())) < position(&LogEvent::JailStopped(sshd())));
     assert_eq!(events.last(), Some(&LogEvent::Stopped));
 }
+
+#[test]
+fn a_file_that_there_is_not_is_no_text() {
+    assert_eq!(reply::text_or_none(&Value::None), Ok(None));
+    let file = Value::Str("/var/lib/fail2ban/fail2ban.sqlite3".into());
+    let path = "/var/lib/fail2ban/fail2ban.sqlite3".to_owned();
+    assert_eq!(reply::text_or_none(&file), Ok(Some(path)));
+    assert!(reply::text_or_none(&Value::Int(1)).is_err());
+}

@@ -1,12 +1,16 @@
 //! A model of the database: the lock's row, a clock that can jump, and a network in between that
 //! delays and loses. It does what the statements of `store/lock.rs` do; a test holds both together.
+//!
+//! Whoever changes the row waits for a scheduled write that is under way, in order, and is
+//! evaluated after the wait: so it is in SQLite, which has one writer, and in Postgres, where the
+//! write has locked the row.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep};
+use tokio::sync::{Mutex as Turn, oneshot};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::super::database::Database;
 use crate::store::{Claim, Fence, LockRow, Renewal};
@@ -80,7 +84,15 @@ impl Table {
         })
     }
 
-    pub(super) fn acquire(&mut self, claim: &Claim, seen: i64, now_ms: i64) -> Option<i64> {
+    /// The new heartbeat is as old as the statement: Postgres evaluates what is inserted before it
+    /// waits for the row, and the condition after it.
+    pub(super) fn acquire(
+        &mut self,
+        claim: &Claim,
+        seen: i64,
+        begun_ms: i64,
+        now_ms: i64,
+    ) -> Option<i64> {
         let may_take = self.row.as_ref().is_none_or(|row| {
             let is_own = row.owner.as_ref().is_none_or(|owner| *owner == claim.owner);
             row.epoch == seen.max(self.kept) && (is_own || row.is_stale(now_ms))
@@ -89,7 +101,7 @@ impl Table {
             let epoch = seen.max(self.kept) + 1;
             self.row = Some(Row {
                 owner: Some(claim.owner.clone()),
-                heartbeat_at: now_ms.div_euclid(1000),
+                heartbeat_at: begun_ms.div_euclid(1000),
                 heartbeat_timeout: claim.heartbeat_timeout,
                 epoch,
             });
@@ -118,6 +130,9 @@ impl Table {
     }
 }
 
+/// How long a statement waits for another's transaction before the database gives it up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What goes wrong on the way to the database now.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Weather {
@@ -125,6 +140,8 @@ pub(super) struct Weather {
     pub(super) delay: Duration,
     /// Of a hundred statements, so many are lost on the way, and as many answers.
     pub(super) loss_percent: u64,
+    /// A scheduled write may stay under way for so long between its look at the fence and its end.
+    pub(super) hold: Duration,
 }
 
 /// What was seen in one history, or in many.
@@ -143,6 +160,8 @@ pub(super) struct World {
     pub(super) seed: u64,
     pub(super) random: Random,
     pub(super) table: Table,
+    /// Held while the row is being changed, or a write relies on it.
+    turn: Arc<Turn<()>>,
     begun: Instant,
     /// When the trouble ends.
     end: Instant,
@@ -169,6 +188,7 @@ impl World {
             seed,
             random,
             table: Table::default(),
+            turn: Arc::default(),
             begun: now,
             end: now + trouble,
             clock_ms,
@@ -180,6 +200,11 @@ impl World {
             last_written: 0,
             seen: Seen::default(),
         }))
+    }
+
+    /// As much of a time as is over before the trouble ends, with room for two of them.
+    fn before_the_end(&self, time: Duration) -> Duration {
+        time.min(self.end.saturating_duration_since(Instant::now()) / 2)
     }
 
     pub(super) fn now_ms(&self) -> i64 {
@@ -194,12 +219,15 @@ impl World {
         self.seen.epochs += 1;
     }
 
-    /// A scheduled write arrives.
-    fn write(&mut self, fence: &Fence) -> bool {
-        if !self.table.admits(fence, self.now_ms()) {
-            self.seen.refused += 1;
-            return false;
-        }
+    /// A scheduled write begins, if its fence stands.
+    fn begin_write(&mut self, fence: &Fence) -> bool {
+        let admits = self.table.admits(fence, self.now_ms());
+        self.seen.refused += u64::from(!admits);
+        admits
+    }
+
+    /// It ends, and what it wrote stands.
+    fn commit_write(&mut self, fence: &Fence) {
         let (seed, owner) = (self.seed, self.given.get(&fence.epoch));
         assert_eq!(owner, Some(&fence.owner), "seed {seed}: two writers in an epoch");
         let last = self.given.last_key_value().map(|(epoch, _)| *epoch);
@@ -207,7 +235,6 @@ impl World {
         assert!(self.last_written <= fence.epoch, "seed {seed}: writes out of order");
         self.last_written = fence.epoch;
         self.seen.written += 1;
-        true
     }
 
     /// A task does something outside of the database, where no fence is asked for.
@@ -234,42 +261,51 @@ impl Connection {
         self.world.lock().unwrap()
     }
 
-    /// Runs a statement, if the weather lets it through; it runs then although nobody may wait
-    /// for it any longer.
-    async fn run<T: Send + 'static>(
-        &self,
-        statement: impl FnOnce(&mut World) -> T + Send + 'static,
-    ) -> Result<T, &'static str> {
+    /// Sends work to the database, if the weather lets it through; it is done then although nobody
+    /// may wait for it any longer.
+    async fn send<T, F>(&self, work: impl FnOnce(Self) -> F) -> Result<T, &'static str>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, &'static str>> + Send + 'static,
+    {
         let (there, back, lost) = {
             let world = &mut *self.world();
-            if world.weather.delay.is_zero() && world.weather.loss_percent == 0 {
-                if world.cut_off[self.process] <= Instant::now() {
-                    return Ok(statement(world));
-                }
-                return Err("cut off");
-            }
-            let Weather { delay, loss_percent } = world.weather;
-            // What was sent in bad weather arrives before the trouble ends, or never.
-            let delay = delay.min(world.end.saturating_duration_since(Instant::now()) / 2);
+            let Weather { delay, loss_percent, .. } = world.weather;
+            let delay = world.before_the_end(delay);
             let random = &mut world.random;
             (random.time(delay), random.time(delay), [(); 2].map(|()| random.chance(loss_percent)))
         };
         let (tell, told) = oneshot::channel();
-        let own = self.clone();
+        let (own, work) = (self.clone(), work(self.clone()));
         let arrive = async move {
-            sleep(there).await;
+            pass(there).await;
             if lost[0] || own.is_cut_off() {
                 return own.lose(tell).await;
             }
-            let value = statement(&mut own.world());
-            sleep(back).await;
+            let value = work.await;
+            pass(back).await;
             if lost[1] || own.is_cut_off() {
                 return own.lose(tell).await;
             }
             let _ = tell.send(value);
         };
         tokio::spawn(arrive);
-        told.await.map_err(|_| "the connection broke")
+        told.await.unwrap_or(Err("the connection broke"))
+    }
+
+    /// Changes the row by one statement, when it is its turn. It is given the time at which the
+    /// database began with it.
+    async fn change<T: Send + 'static>(
+        &self,
+        statement: impl FnOnce(&mut World, i64) -> T + Send + 'static,
+    ) -> Result<T, &'static str> {
+        self.send(|own| async move {
+            let begun_ms = own.world().now_ms();
+            let turn = Arc::clone(&own.world().turn);
+            let Ok(_turn) = timeout(BUSY_TIMEOUT, turn.lock()).await else { return Err("busy") };
+            Ok(statement(&mut own.world(), begun_ms))
+        })
+        .await
     }
 
     fn is_cut_off(&self) -> bool {
@@ -283,9 +319,32 @@ impl Connection {
         }
     }
 
+    /// A scheduled write: a transaction that looks at the fence first and ends some time after.
     pub(super) async fn write(&self, fence: &Fence) -> Result<bool, &'static str> {
         let fence = fence.clone();
-        self.run(move |world| world.write(&fence)).await
+        self.send(|own| async move {
+            let turn = Arc::clone(&own.world().turn);
+            let Ok(_turn) = timeout(BUSY_TIMEOUT, turn.lock()).await else { return Err("busy") };
+            if !own.world().begin_write(&fence) {
+                return Ok(false);
+            }
+            let hold = {
+                let world = &mut *own.world();
+                let hold = world.before_the_end(world.weather.hold);
+                world.random.time(hold)
+            };
+            pass(hold).await;
+            own.world().commit_write(&fence);
+            Ok(true)
+        })
+        .await
+    }
+}
+
+/// Time that a timer would round up to a millisecond is not spent at all.
+async fn pass(time: Duration) {
+    if !time.is_zero() {
+        sleep(time).await;
     }
 }
 
@@ -298,14 +357,18 @@ impl Database for Connection {
     type Error = &'static str;
 
     async fn look(&self) -> Result<Option<LockRow>, Self::Error> {
-        self.run(|world| world.table.look(world.now_ms())).await
+        self.send(|own| async move {
+            let world = own.world();
+            Ok(world.table.look(world.now_ms()))
+        })
+        .await
     }
 
     async fn acquire(&self, claim: &Claim, seen: i64) -> Result<Option<i64>, Self::Error> {
         let claim = claim.clone();
-        self.run(move |world| {
+        self.change(move |world, begun_ms| {
             let now_ms = world.now_ms();
-            let epoch = world.table.acquire(&claim, seen, now_ms);
+            let epoch = world.table.acquire(&claim, seen, begun_ms, now_ms);
             if let Some(epoch) = epoch {
                 world.given(epoch, &claim.owner);
             }
@@ -316,10 +379,9 @@ impl Database for Connection {
 
     async fn renew(&self, fence: &Fence) -> Result<Option<Renewal>, Self::Error> {
         let fence = fence.clone();
-        self.run(move |world| {
-            let now_ms = world.now_ms();
-            let time = now_ms.div_euclid(1000);
-            let is_renewed = world.table.renew(&fence, now_ms);
+        self.change(move |world, begun_ms| {
+            let is_renewed = world.table.renew(&fence, begun_ms);
+            let time = begun_ms.div_euclid(1000);
             is_renewed.then_some(Renewal { time, has_requests: false })
         })
         .await
@@ -327,6 +389,6 @@ impl Database for Connection {
 
     async fn release(&self, claim: &Claim) -> Result<bool, Self::Error> {
         let claim = claim.clone();
-        self.run(move |world| world.table.release(&claim)).await
+        self.change(move |world, _| world.table.release(&claim)).await
     }
 }

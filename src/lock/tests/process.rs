@@ -101,9 +101,11 @@ async fn write_always(
             }
             continue;
         };
+        // Some tasks do a thing now and then, and some one after the other.
+        let pace = lease_time / [2, 10][connection.process % 2];
         let work = async {
             loop {
-                let pause = connection.world().random.time(lease_time / 2);
+                let pause = connection.world().random.time(pace);
                 sleep(pause).await;
                 let Some(fence) = lease.fence() else { return };
                 connection.world().effect(fence);

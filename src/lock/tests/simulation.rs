@@ -65,8 +65,15 @@ impl Simulation {
         self.world.lock().unwrap().seen
     }
 
+    /// Who suffers next: half of the time the holder, who has the most to lose.
+    fn victim(&mut self) -> usize {
+        let any = usize::try_from(self.random.below(self.processes.len() as u64)).unwrap();
+        let holder = self.processes.iter().position(|process| process.lease().is_some());
+        holder.filter(|_| self.random.chance(50)).unwrap_or(any)
+    }
+
     fn go_wrong(&mut self) {
-        let number = usize::try_from(self.random.below(self.processes.len() as u64)).unwrap();
+        let number = self.victim();
         let (until, lease_time) = (self.later(3), self.lease_time);
         match self.random.below(8) {
             0 | 1 => self.world.lock().unwrap().paused[number] = until,
@@ -81,9 +88,12 @@ impl Simulation {
             5 if self.processes[number].is_up() => self.processes[number].stop(),
             5 => self.processes[number] = self.start(number),
             6 => {
-                let delay = self.random.time(lease_time * 2);
-                let loss_percent = self.random.below(50);
-                self.world.lock().unwrap().weather = Weather { delay, loss_percent };
+                // Slow answers that still come in time are worth as much as such that do not.
+                let is_slow = self.random.chance(50);
+                let delay = self.random.time(if is_slow { lease_time / 4 } else { lease_time * 2 });
+                let loss_percent = if is_slow { 0 } else { self.random.below(50) };
+                let hold = self.random.time(lease_time);
+                self.world.lock().unwrap().weather = Weather { delay, loss_percent, hold };
             }
             _ => {
                 self.world.lock().unwrap().weather = Weather::default();

@@ -1,4 +1,5 @@
-//! The lock on a real store: the handle and its keeper, and that the model does what SQLite does.
+//! The lock on a real store: the handle and its keeper, and that the model does what
+//! the databases do.
 
 use std::time::Duration;
 
@@ -7,14 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::{LockHealth, SchedulerLock};
 use super::model::{Random, Table};
-use crate::store::tests::temporary;
+use crate::store::tests::on_both;
 use crate::store::{Claim, Fence, Store};
+
+on_both!(one_of_two_holds_it_and_the_other_follows, the_model_does_what_the_database_does);
 
 const SOON: Duration = Duration::from_secs(20);
 
-#[tokio::test]
-async fn one_of_two_holds_it_and_the_other_follows() {
-    let (_folder, store) = temporary().await;
+async fn one_of_two_holds_it_and_the_other_follows(store: Store) {
     let [first, second] = [(); 2].map(|()| SchedulerLock::new(store.clone(), 30).unwrap());
     assert_eq!(first.get_lock_health().await.unwrap(), LockHealth::FREE);
     let stops = [(); 2].map(|()| CancellationToken::new());
@@ -36,14 +37,12 @@ async fn one_of_two_holds_it_and_the_other_follows() {
     keeper.await.unwrap();
 }
 
-/// Moves the clock of SQLite, which cannot be set, by moving what it is compared with.
+/// Moves the clock of the database, which cannot be set, by moving what it is compared with.
 async fn set_clock(store: &Store, by_seconds: i64) {
     store.shift_lock_heartbeat(-by_seconds).await;
 }
 
-#[tokio::test]
-async fn the_model_does_what_sqlite_does() {
-    let (_folder, store) = temporary().await;
+async fn the_model_does_what_the_database_does(store: Store) {
     let (mut random, mut table, mut now_ms) = (Random(5), Table::default(), 1_700_000_000_000);
     for step in 0..600 {
         let claim = Claim {
@@ -57,7 +56,7 @@ async fn the_model_does_what_sqlite_does() {
         let fence = Fence { owner: claim.owner.clone(), pid: 1, epoch };
         let (model, real) = match random.below(6) {
             0 | 1 => (
-                format!("{:?}", table.acquire(&claim, epoch, now_ms)),
+                format!("{:?}", table.acquire(&claim, epoch, now_ms, now_ms)),
                 format!("{:?}", store.acquire_lock(&claim, epoch).await.unwrap()),
             ),
             2 => (

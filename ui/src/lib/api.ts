@@ -1,9 +1,11 @@
 // The only place that calls `fetch`, but for what tells the service of the page itself: typed
 // results that never throw, and the correlation id of every answer, so that any message on the
 // page can lead to its trace.
+import { at } from "./place";
 import { toProblem, unreachable } from "./problem";
 import type { AuditItem, Ban, CollectorLogItem, HistoryItem, Jail, LogLevel } from "./types";
-import type { LogLevelName, Page, Problem, Session, Status, Trace } from "./types";
+import type { LogLevelName, Page, Problem, Session, Status, Task, TaskRun } from "./types";
+import type { Trace } from "./types";
 
 /** Longer than the service's own limits, so that its answer is seen rather than ours. */
 const REQUEST_TIMEOUT_MS = 20_000;
@@ -90,7 +92,7 @@ async function call<T>(
     init.headers = { ...init.headers, traceparent: observed.traceparent };
   }
   try {
-    const response = await fetch(path, init);
+    const response = await fetch(at(path), init);
     const result = await read<T>(response, path);
     observed.ended(response.status);
     return result;
@@ -169,6 +171,21 @@ export const api = {
       "PUT",
       "/api/settings/log-level",
       seconds === null ? { level } : { level, for_seconds: seconds },
+    ),
+  tasks: () => call<Page<Task>>("GET", "/api/scheduler/tasks"),
+  taskRuns: (task: string, limit: number) =>
+    call<Page<TaskRun>>(
+      "GET",
+      `/api/scheduler/tasks/${segment(task)}/runs${query({ limit })}`,
+      undefined,
+      "/api/scheduler/tasks/{id}/runs",
+    ),
+  runTask: (task: string) =>
+    call<{ task: string; correlation_id: string | null }>(
+      "POST",
+      `/api/scheduler/tasks/${segment(task)}/runs`,
+      undefined,
+      "/api/scheduler/tasks/{id}/runs",
     ),
   trace: (id: string) =>
     call<Trace>("GET", `/api/traces/${segment(id)}`, undefined, "/api/traces/{id}"),

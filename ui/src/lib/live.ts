@@ -1,5 +1,6 @@
 // The live connection: one EventSource, opened again with patience when the browser gives up.
 // It reports facts to its owner and holds no data of the page.
+import { at } from "./place";
 
 export type LiveState = "connecting" | "open" | "lost" | "closed";
 
@@ -31,7 +32,7 @@ export class LiveConnection {
   constructor(
     private readonly url: string,
     private readonly handlers: LiveHandlers,
-    private readonly open: SourceFactory = (address) => new EventSource(address),
+    private readonly open: SourceFactory = (address) => new EventSource(at(address)),
   ) {}
 
   start(): void {

@@ -90,6 +90,37 @@ export interface LogLevel {
   reverts_at: string | null;
 }
 
+/** A run of a scheduled task. */
+export interface TaskRun {
+  id: number;
+  started_at: string;
+  ended_at: string | null;
+  /** Null while it runs, and when nobody saw its end. */
+  duration_ms: number | null;
+  result: "running" | "completed" | "failed" | "interrupted";
+  changes: number | null;
+  error: string | null;
+  correlation_id: string | null;
+  /** Null when it was due. */
+  requested_by: string | null;
+}
+
+export interface Task {
+  name: string;
+  /** Null if it follows a cron expression. */
+  interval_seconds: number | null;
+  /** In UTC; null if it has an interval. */
+  cron: string | null;
+  timeout_seconds: number;
+  /** Since when a run is asked for that has not begun. */
+  requested_at: string | null;
+  /** Null while it runs. */
+  next_run_at: string | null;
+  last_success_at: string | null;
+  failures_in_a_row: number;
+  last_run: TaskRun | null;
+}
+
 export interface Jail {
   name: string;
   currently_banned: number;

@@ -1,6 +1,7 @@
 // The page's telemetry, put together. It is loaded after the first paint, as a file of its own, so
 // that measuring does not slow what is measured.
 import { observeCalls } from "../api";
+import { fetchAt } from "../place";
 import { Actions } from "./actions";
 import { Calls } from "./calls";
 import { Outbox } from "./outbox";
@@ -13,7 +14,7 @@ export interface Telemetry {
 
 export function start(isSignedIn: () => boolean): Telemetry {
   const outbox = new Outbox({
-    fetch: window.fetch.bind(window),
+    fetch: fetchAt,
     isSignedIn,
     isHidden: () => document.visibilityState === "hidden",
   });
