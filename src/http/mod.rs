@@ -14,6 +14,7 @@ mod cookie;
 mod forwarded;
 mod headers;
 mod observe;
+mod openapi;
 mod problem;
 mod rate;
 mod recover;
@@ -25,6 +26,7 @@ mod stack;
 mod table;
 mod tls;
 
+pub use openapi::document as openapi_document;
 pub use server::{Error, Server, serve};
 
 use crate::edge::Services;

@@ -4,8 +4,8 @@ use http::Method;
 
 use super::router::{Access, Route};
 use super::routes::{
-    auth, bans, blocklists, browser, collector_log, dashboard, events, jails, lists, metrics, page,
-    scheduler, settings, tasks, traces,
+    auth, bans, blocklists, browser, collector_log, dashboard, events, jails, lists, metrics,
+    openapi, page, scheduler, settings, tasks, traces,
 };
 
 macro_rules! route {
@@ -29,6 +29,7 @@ pub(super) static ROUTES: &[Route] = &[
     route!(POST "/api/auth/login" as "/api/auth/login", Open, auth::login),
     route!(POST "/api/auth/setup" as "/api/auth/setup", Open, auth::setup),
     route!(POST "/api/auth/logout" as "/api/auth/logout", Open, auth::logout),
+    route!(GET "/api/openapi.json" as "/api/openapi.json", Read, openapi::document),
     route!(GET "/api/dashboard/status" as "/api/dashboard/status", Read, dashboard::status),
     route!(GET "/api/jails" as "/api/jails", Read, jails::list),
     route!(GET "/api/jails/{jail}" as "/api/jails/{id}", Read, jails::detail),

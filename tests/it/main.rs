@@ -38,6 +38,7 @@ mod grpcurl;
 mod instances;
 mod instruments;
 mod loops;
+mod openapi;
 mod otlp_settings;
 mod outbox;
 mod own_process;

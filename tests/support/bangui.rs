@@ -121,7 +121,7 @@ impl Builder {
             let port = address.and_then(|text| text.rsplit_once(':')?.1.parse().ok());
             port.ok_or_else(|| format!("{lines:#?}"))
         });
-        let client = Client::new(format!("http://127.0.0.1:{port}"));
+        let client = Client::new(format!("http://127.0.0.1:{port}")).checked();
         Bangui { process, stdout, stderr, port, client, data_dir, _folder: folder }
     }
 }

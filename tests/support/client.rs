@@ -6,6 +6,8 @@ use std::time::Duration;
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
+use super::contract;
+
 /// Longer than any answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -61,6 +63,7 @@ pub(crate) struct Client {
     http: reqwest::blocking::Client,
     headers: Vec<(String, String)>,
     kept: Option<Answers>,
+    is_checked: bool,
 }
 
 /// Every answer to a client and to all that were made from it: status, headers, body.
@@ -75,7 +78,13 @@ impl Client {
             .no_proxy()
             .build()
             .unwrap();
-        Self { base: base.into(), http, headers: Vec::new(), kept: None }
+        Self { base: base.into(), http, headers: Vec::new(), kept: None, is_checked: false }
+    }
+
+    /// From now on holds every answer against the document of BanGUI's API.
+    pub(crate) fn checked(mut self) -> Self {
+        self.is_checked = true;
+        self
     }
 
     /// From now on keeps what it and its clones are answered.
@@ -161,6 +170,9 @@ impl Client {
         let response = request.send()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = String::from_utf8_lossy(&response.bytes()?).into_owned();
+        if self.is_checked {
+            contract::check(method.as_str(), path, status, &headers, &body);
+        }
         if let Some(kept) = &self.kept {
             kept.lock().unwrap().push(format!("{method} {path}: {status} {headers:?} {body}"));
         }

@@ -8,6 +8,7 @@ mod certificates;
 mod client;
 mod collector;
 mod command;
+mod contract;
 mod database;
 pub(crate) mod fail2ban;
 mod fake_socket;

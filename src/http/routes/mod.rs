@@ -10,6 +10,7 @@ pub(super) mod events;
 pub(super) mod jails;
 pub(super) mod lists;
 pub(super) mod metrics;
+pub(super) mod openapi;
 pub(super) mod page;
 pub(super) mod scheduler;
 pub(super) mod settings;
