@@ -52,6 +52,7 @@ told() {
   told_commands "${2:-$DEBIAN}" "$1" >"$root/root/told.sh"
   if ! in_root sh -eu /root/told.sh >"$work/told" 2>&1; then
     tail -n 20 "$work/told" | cut -c1-300
+    in_root journalctl --no-pager --lines 10 --unit bangui --unit bangui-collector | cut -c1-300
     ok "the commands of \"$1\" succeed" false
     return 1
   fi
@@ -91,7 +92,8 @@ groups_are() { [ "$(in_root id -Gn "$1")" = "$2" ]; }
 is_healthy() { in_root bangui healthcheck; }
 version_is() { [ "$(in_root dpkg-query -Wf "\${Version}" bangui)" = "$1" ]; }
 is_told_to_build() {
-  [ "$(told_commands "$DEBIAN" "Build the package")" = "make deb" ] && grep -q '^deb:' Makefile
+  [ "$(told_commands "$DEBIAN" "Build the package" console)" = "make deb" ] &&
+    grep -q '^deb:' Makefile
 }
 # Every file but what a package manager, a log or this test itself writes.
 all_files() {
@@ -268,7 +270,7 @@ work=$(mktemp -d)
 trap 'end_root; rm -rf "$work"' EXIT
 root=$work/root
 mkdir "$root"
-done_headings='Build the package'$'\n'
+done_headings=''
 begun=$SECONDS
 binary=${DEB_BINARY:-${CARGO_TARGET_DIR:-target}/debug/bangui}
 [ -x "$binary" ] || cargo build --locked --bin bangui
