@@ -174,14 +174,14 @@ settings() {
   told "Settings and secrets" <"$work/key"
   ok "the configuration is shown" grep -q '^BANGUI_LISTEN' "$work/told"
   ok "BanGUI runs with the provider" soon is_healthy
-  ok "the collector sends to the provider" soon arguments_hold bangui-collector providers/datadog
+  ok "the collector sends to the provider" soon arguments_hold bangui-collector providers/newrelic
   ok "the collector runs with it" soon answers 13133 'Server available'
   ok "the secret shows in no process's environment or arguments" not in_root sh -c \
     "cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr '\0' '\n' | grep -x '.*=$API_KEY'"
   ok "nor in a log" not journal_holds "$API_KEY"
   in_root bangui-admin config >"$work/config" 2>&1
   ok "nor in the shown configuration" not grep -q "$API_KEY" "$work/config"
-  ok "which does show that it is set" grep -q DATADOG_API_KEY "$work/config"
+  ok "which does show that it is set" grep -q NEWRELIC_API_KEY "$work/config"
 }
 
 wrong_settings() {
