@@ -49,7 +49,7 @@ compose-test: need-cargo need-node need-go need-python ## run docker-compose.yml
 	@scripts/compose-test.sh
 
 deb: need-cargo need-go ## the Debian package of BanGUI and its collector, in target/debian
-	@scripts/build-deb.sh
+	@scripts/lint-deb.sh "$$(scripts/build-deb.sh)"
 
 # No part of `ci`: figures depend on the machine. docs/PERFORMANCE.md says how to read them.
 bench: ui need-cargo need-python ## measure the log path and the sanitizer against their peers

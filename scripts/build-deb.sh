@@ -76,19 +76,30 @@ put_documents() {
   for file in docs/*.md; do
     put 0644 "$file" "$documents/${file##*/}"
   done
-  gzip -9nc CHANGELOG.md >"$root/$documents/changelog.gz"
+  put 0644 CHANGELOG.md "$documents/CHANGELOG.md"
+  changelog | gzip -9nc >"$root/$documents/changelog.gz"
   put 0644 deploy/debian/lintian-overrides usr/share/lintian/overrides/bangui
+}
+
+# In Debian's own form.
+changelog() {
+  printf 'bangui (%s) stable; urgency=medium\n\n  * CHANGELOG.md tells what is new.\n\n -- %s  %s\n' \
+    "$version" "$(sed -n 's/^Maintainer: //p' deploy/debian/control)" \
+    "$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")"
 }
 
 # The newest version of the C library that one of the binary's symbols needs.
 needed_glibc() { grep -ao 'GLIBC_2\.[0-9]*' "$binary" | sed 's/GLIBC_//' | sort -Vu | tail -n 1; }
 
 put_control() {
-  local script kib
+  local script kib depends
   kib=$(du -sk --apparent-size "$root" | cut -f1)
+  # curl puts the template of Elasticsearch's index there; bangui-admin needs the bus.
+  depends="libc6 (>= $(needed_glibc)), libgcc-s1, ca-certificates, curl"
+  depends+=", dbus | dbus-system-bus, passwd, systemd (>= 250)"
   install -d "$root/DEBIAN"
   sed -e "s/@VERSION@/$version/" -e "s/@ARCHITECTURE@/$architecture/" \
-    -e "s/@INSTALLED_KIB@/$kib/" -e "s/@GLIBC@/$(needed_glibc)/" \
+    -e "s/@INSTALLED_KIB@/$kib/" -e "s/@DEPENDS@/$depends/" \
     deploy/debian/control >"$root/DEBIAN/control"
   put 0644 deploy/debian/conffiles DEBIAN/conffiles
   for script in postinst prerm postrm; do

@@ -46,7 +46,7 @@ done
 "$python" scripts/check_kubernetes.py "${built[@]}"
 
 # What the documentation tells its reader to apply and to ask for is among what was built.
-told_lines Kubernetes >"$work/told"
+told_lines Kubernetes console >"$work/told"
 while IFS= read -r folder; do
   [ -s "$work/${folder##*/}.yaml" ] || { echo "docs/INSTALL.md: $folder was not built"; exit 1; }
 done < <(grep -o -- '--kustomize [^ ]*' "$work/told" | cut -d' ' -f2)

@@ -30,10 +30,15 @@ case $1 in
     if [ -d /run/systemd/system ]; then
       systemctl --system daemon-reload || true
       share_socket
-      action=start
-      [ -z "$2" ] || action=restart
-      # shellcheck disable=SC2086
-      deb-systemd-invoke $action $units || true
+      if [ -z "$2" ]; then
+        # shellcheck disable=SC2086
+        deb-systemd-invoke start $units || true
+      else
+        # One after the other: on its way down BanGUI hands the collector what it still has to tell,
+        # and a restart of both would stop them at once.
+        deb-systemd-invoke restart bangui.service || true
+        deb-systemd-invoke restart bangui-collector.service || true
+      fi
     fi
     ;;
   abort-upgrade | abort-remove | abort-deconfigure) ;;

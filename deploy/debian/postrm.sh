@@ -5,7 +5,7 @@ set -e
 [ ! -d /run/systemd/system ] || systemctl --system daemon-reload >/dev/null || true
 
 if [ "$1" = purge ]; then
-  if [ -x /usr/bin/deb-systemd-helper ]; then
+  if command -v deb-systemd-helper >/dev/null; then
     deb-systemd-helper purge bangui.service bangui-collector.service >/dev/null || true
     deb-systemd-helper unmask bangui.service bangui-collector.service >/dev/null || true
   fi

@@ -3,6 +3,8 @@
 set -e
 
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-  deb-systemd-invoke stop bangui.service bangui-collector.service || true
+  # One after the other: BanGUI hands the collector what it still has to tell.
+  deb-systemd-invoke stop bangui.service || true
+  deb-systemd-invoke stop bangui-collector.service || true
   /usr/lib/bangui/share-fail2ban-socket --revoke || true
 fi

@@ -37,6 +37,9 @@ become_init() {
   pivot_root . .host
   umount -l /.host
   rmdir /.host
+  # As on a host; in a container systemd leaves it to whoever made that. It mounts what it loads for
+  # a service in a name space of its own, from where it must come here.
+  mount --make-rshared /
   # Whatever it says, it tells its journal, too.
   exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd \
     >/dev/null 2>&1
