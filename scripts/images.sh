@@ -3,9 +3,9 @@
 # registry can be reached; `make images` calls it below scripts/with-engine.sh.
 #
 # A public image that can be pulled is pulled. One that cannot is made from packages: the base by
-# debootstrap, Jaeger from its Go module, Prometheus from Debian. What our own Dockerfiles compile in
-# their first stages is compiled by this machine's Rust, Node and Go with the same commands instead;
-# their last stages are built as they stand. Grafana and the profiles' images have no such
+# debootstrap, Jaeger from its Go module, Prometheus from Debian. What our own Dockerfiles compile
+# in their first stages is compiled by this machine's Rust, Node and Go with the same commands
+# instead; their last stages are built as they stand. Grafana and the profiles' images have no such
 # stand-in and are left out where they cannot be pulled, which one line tells.
 #
 # Environment:
@@ -136,4 +136,9 @@ build_collector
 build "$(image_of fail2ban)" "$root/deploy/fail2ban/Dockerfile" "$root"
 third_party
 [ "${IMAGES_SINK:-false}" = false ] || build_sink
+# What these builds have taken the names of would fill the disk.
+for label in org.opencontainers.image.title=BanGUI "org.opencontainers.image.title=BanGUI's collector" \
+  org.bangui.stand-in=true; do
+  docker image prune --force --filter "label=$label" >/dev/null
+done
 docker images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | LC_ALL=C sort
