@@ -42,6 +42,8 @@ pull() { timeout "$PULL_LIMIT_SECONDS" docker pull --quiet "$1" >/dev/null 2>&1;
 # Debian's registry name for what debootstrap made, marked as ours.
 import_base() {
   local archive key
+  # The real one, pulled before, when only the registry is away now.
+  ! has_image debian:12-slim || [ -n "$(label_of debian:12-slim org.bangui.stand-in)" ] || return 0
   archive=$("$root/scripts/base-image.sh")
   key=$(basename "$archive" .tar.gz)
   [ "$(label_of debian:12-slim org.bangui.stand-in)" != "$key" ] || return 0
