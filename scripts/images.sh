@@ -139,7 +139,8 @@ build "$(image_of fail2ban)" "$root/deploy/fail2ban/Dockerfile" "$root"
 third_party
 [ "${IMAGES_SINK:-false}" = false ] || build_sink
 # What these builds have taken the names of would fill the disk.
-for label in org.opencontainers.image.title=BanGUI "org.opencontainers.image.title=BanGUI's collector" \
+title=org.opencontainers.image.title
+for label in "$title=BanGUI" "$title=BanGUI's collector" "$title=BanGUI's demo fail2ban" \
   org.bangui.stand-in=true; do
   docker image prune --force --filter "label=$label" >/dev/null
 done
