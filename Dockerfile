@@ -46,13 +46,6 @@ RUN apt-get update \
     && echo 'hosts: files dns' >/image/etc/nsswitch.conf
 
 FROM scratch
-ARG VERSION=0.1.0
-ARG REVISION=unknown
-LABEL org.opencontainers.image.title="BanGUI" \
-    org.opencontainers.image.description="A web service in front of fail2ban, with OpenTelemetry" \
-    org.opencontainers.image.licenses="Apache-2.0" \
-    org.opencontainers.image.version="$VERSION" \
-    org.opencontainers.image.revision="$REVISION"
 COPY --from=common /image /
 COPY --from=binary /prebuilt /
 # A fresh volume takes over the owner of the folder that it is mounted on.
@@ -69,3 +62,11 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=20s --retries=3 \
     CMD ["/usr/local/bin/bangui", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/bangui"]
 CMD ["serve"]
+# Last, so that another revision does not build the rest anew.
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="BanGUI" \
+    org.opencontainers.image.description="A web service in front of fail2ban, with OpenTelemetry" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version="$VERSION" \
+    org.opencontainers.image.revision="$REVISION"

@@ -9,7 +9,11 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-architecture=${1:?usage: build-for.sh amd64|arm64 FOLDER} folder=${2:?usage: build-for.sh … FOLDER}
+[ $# -eq 2 ] || {
+  echo "build-for: usage: build-for.sh amd64|arm64 FOLDER" >&2
+  exit 1
+}
+architecture=$1 folder=$2
 case $architecture in
   amd64) machine=x86_64 ;;
   arm64) machine=aarch64 ;;

@@ -21,9 +21,11 @@ state_of_host() {
   done
   find /sys/fs/cgroup -type d \( -name 'bangui-engine*' -o -name docker \) -printf 'cgroup %p\n'
   find /tmp -maxdepth 1 -name 'bangui-engine*' -printf 'folder %p\n'
-  # Whole command names, of this user's namespaces and of those below.
-  ps -e -o comm= | grep -Ex 'dockerd|containerd|containerd-shim|docker-proxy|otelcol-bangui' |
-    sort | uniq -c | awk '{ print "process", $2, $1 }' || true
+  # The engine by its name, and what ran in its containers by its cgroup: other programs on this
+  # machine may bear the same names.
+  ps -e -o comm= | grep -Ex 'dockerd|containerd|containerd-shim.*|docker-proxy' | sort | uniq -c |
+    awk '{ print "process", $2, $1 }' || true
+  grep -l bangui-engine /proc/[0-9]*/cgroup 2>/dev/null | sed 's/^/process /' || true
   cat /proc/net/ip_tables_names /proc/net/ip6_tables_names 2>/dev/null | sed 's/^/table /' || true
   env "LD_LIBRARY_PATH=$packages/usr/lib/$(uname -m)-linux-gnu" \
     "$packages/usr/sbin/iptables-nft-save" 2>/dev/null | sed -n 's/^[*:-]/rule &/p' || true

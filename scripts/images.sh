@@ -3,9 +3,9 @@
 # registry can be reached; `make images` calls it below scripts/with-engine.sh.
 #
 # A public image that can be pulled is pulled. One that cannot is made from packages: the base by
-# debootstrap, Jaeger from its Go module, Prometheus from Debian. What our own Dockerfiles compile in
-# their first stages is compiled by this machine's Rust, Node and Go with the same commands instead;
-# their last stages are built as they stand. Grafana and the profiles' images have no such
+# debootstrap, Jaeger from its Go module, Prometheus from Debian. What our own Dockerfiles compile
+# in their first stages is compiled by this machine's Rust, Node and Go with the same commands
+# instead; their last stages are built as they stand. Grafana and the profiles' images have no such
 # stand-in and are left out where they cannot be pulled, which one line tells.
 #
 # Environment:
@@ -42,6 +42,8 @@ pull() { timeout "$PULL_LIMIT_SECONDS" docker pull --quiet "$1" >/dev/null 2>&1;
 # Debian's registry name for what debootstrap made, marked as ours.
 import_base() {
   local archive key
+  # The real one, pulled before, when only the registry is away now.
+  ! has_image debian:12-slim || [ -n "$(label_of debian:12-slim org.bangui.stand-in)" ] || return 0
   archive=$("$root/scripts/base-image.sh")
   key=$(basename "$archive" .tar.gz)
   [ "$(label_of debian:12-slim org.bangui.stand-in)" != "$key" ] || return 0
@@ -136,4 +138,10 @@ build_collector
 build "$(image_of fail2ban)" "$root/deploy/fail2ban/Dockerfile" "$root"
 third_party
 [ "${IMAGES_SINK:-false}" = false ] || build_sink
+# What these builds have taken the names of would fill the disk.
+title=org.opencontainers.image.title
+for label in "$title=BanGUI" "$title=BanGUI's collector" "$title=BanGUI's demo fail2ban" \
+  org.bangui.stand-in=true; do
+  docker image prune --force --filter "label=$label" >/dev/null
+done
 docker images --format '{{.Repository}}:{{.Tag}} {{.Size}}' | LC_ALL=C sort

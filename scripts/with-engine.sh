@@ -46,6 +46,15 @@ run_with_existing() {
   "$@"
 }
 
+# A run that was killed leaves containers in the private engine's store, which restart with it.
+forget_containers() {
+  local containers
+  mapfile -t containers < <(docker ps --all --quiet)
+  [ ${#containers[@]} -eq 0 ] || docker rm --force --volumes "${containers[@]}" >/dev/null
+  docker volume prune --force >/dev/null
+  docker network prune --force >/dev/null
+}
+
 # Runs inside of the namespaces: $1 is this run's folder, the rest is the command.
 inside() {
   local work=$1 flags=() engine waited=0 status=0 libraries
@@ -81,6 +90,7 @@ inside() {
       fail "it was not ready after $READY_LIMIT_SECONDS s: see $engine_cache/dockerd.log"
     sleep 0.5
   done
+  forget_containers
   "$@" &
   # A signal would not be heard while bash waits for a command in the foreground.
   trap 'kill -TERM "$!" 2>/dev/null' TERM INT
@@ -91,10 +101,24 @@ inside() {
   exit "$status"
 }
 
-# The engine makes its cgroups in the host's hierarchies, where they would stay.
+# The engine of the run with the folder $1 makes its cgroups in the host's hierarchies, where they
+# would stay.
 remove_cgroups() {
-  find /sys/fs/cgroup -mindepth 1 -depth -type d -path "*/${work##*/}*" \
+  find /sys/fs/cgroup -mindepth 1 -depth -type d -path "*/${1##*/}*" \
     -exec rmdir {} + 2>/dev/null || true
+}
+
+# What runs that were killed outright could not take away. A run that still waits has no `exec`.
+remove_stale() {
+  local folder
+  for folder in /tmp/bangui-engine.*/exec; do
+    folder=${folder%/exec}
+    [ -d "$folder" ] && [ "$folder" != "$work" ] || continue
+    "$packages/usr/bin/docker" --host "unix://$folder/docker.sock" version >/dev/null 2>&1 || {
+      remove_cgroups "$folder"
+      rm -rf "$folder"
+    }
+  done
 }
 
 run_with_private() {
@@ -113,6 +137,7 @@ run_with_private() {
   exec 8>"$engine_cache/lock"
   flock -n 8 || say "waiting for another run to end its engine"
   flock -w "$LOCK_LIMIT_SECONDS" 8 || fail "another run has held $engine_cache/lock too long"
+  remove_stale
   say "starting a private one"
   export packages compose network
   # The lock is this process's alone: a program that is left over must not hold it.
@@ -124,7 +149,7 @@ run_with_private() {
   while kill -0 "$child" 2>/dev/null; do
     wait "$child" || status=$?
   done
-  remove_cgroups
+  remove_cgroups "$work"
   return "$status"
 }
 

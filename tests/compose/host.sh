@@ -33,8 +33,10 @@ starts_as_root() {
 # The drop-in's own command, with this socket and this group in the place of the host's.
 shares_the_socket() {
   local command
-  command=$(sed -n "s/^ExecStartPost=.bin.sh -c '\(.*\)'\$/\1/p" \
-    "$root/deploy/fail2ban/socket-group.conf")
+  # systemd reads a line that ends in a backslash and the next one as one.
+  command=$(sed -e ':join' -e '/\\$/{N;s/\\\n/ /;b join' -e '}' \
+    "$root/deploy/fail2ban/socket-group.conf" |
+    sed -n "s/^ExecStartPost=-.bin.sh -c '\(.*\)'\$/\1/p")
   [ -n "$command" ]
   command=${command//\/run\/fail2ban/$work/host}
   sh -c "${command//chgrp bangui/chgrp $SOCKET_GROUP}"

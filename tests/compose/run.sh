@@ -39,6 +39,8 @@ finish() {
   rm -rf "$work"
 }
 trap finish EXIT
+# What a run that was killed has left on an engine of the user's.
+tear_down
 
 # What has no image here is taken out of the stack by one more file, which all commands then read.
 if ! docker image inspect "$(sed -n 's/^    image: \(grafana.*\)/\1/p' docker-compose.yml)" \
