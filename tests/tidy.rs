@@ -37,7 +37,7 @@ const MAY_NAME: [(&str, &str); 22] = [
     ("http", "auth config domain edge fetch grpc history jails settings telemetry"),
     ("grpc", "auth config domain edge history jails proto telemetry"),
     ("edge", "auth collector config domain history jails lock settings telemetry"),
-    ("scheduler", "audit auth domain fail2ban history lock telemetry"),
+    ("scheduler", "audit auth collector domain fail2ban history lock telemetry"),
     ("jails", "audit auth domain fail2ban history store telemetry"),
     ("settings", "audit auth config domain store telemetry"),
     ("history", "domain fail2ban store telemetry"),

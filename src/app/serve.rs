@@ -21,7 +21,7 @@ use crate::history::History;
 use crate::http::{self, Server};
 use crate::jails::Jails;
 use crate::lock::SchedulerLock;
-use crate::scheduler::{self, Retention, Task};
+use crate::scheduler::{self, Retention, SelfCheck, Task};
 use crate::settings::LogSettings;
 use crate::store::{OnCorruption, Store};
 use crate::telemetry::{self, Telemetry, span};
@@ -67,6 +67,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let stop = CancellationToken::new();
     let listen = settings.listen;
     let has_destinations = settings.external.is_enabled && settings.export.logs.is_some();
+    let self_check = self_check(&settings, has_destinations, instance_id.clone());
     telemetry::metrics::watch_runtime(&Handle::current());
     tokio::spawn(scheduler::watch_process_always(stop.clone()));
     let client = Client::spawn(&settings.fail2ban_socket, Limits::default());
@@ -88,6 +89,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
         // Nothing is lost with the last of them, so nobody waits for it.
         tokio::spawn(scheduler::send_canaries_always(stop.clone()));
     }
+    tokio::spawn(scheduler::check_telemetry_always(self_check, stop.clone()));
     let lock = services.lock.clone();
     let tasks = tokio::spawn(scheduler::run_tasks(lock, tasks, stop.clone()));
     http::serve(server, stop).await;
@@ -179,6 +181,19 @@ async fn assemble(
         stop,
     };
     Ok(Parts { store, audit, history, tasks, services: Arc::new(services) })
+}
+
+fn self_check(settings: &Settings, has_canaries: bool, instance_id: String) -> SelfCheck {
+    let export = &settings.export;
+    SelfCheck {
+        interval: Duration::from_secs(settings.maintenance.self_check_seconds.into()),
+        has_export: export.is_on(),
+        has_metrics: export.metrics.is_some(),
+        has_canaries,
+        collector_metrics_url: settings.collector_metrics_url.clone(),
+        exposition_url: settings.metrics_upstream_url.clone(),
+        instance_id,
+    }
 }
 
 fn announce(settings: &Settings) {

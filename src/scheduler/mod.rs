@@ -1,11 +1,12 @@
 //! Work that nobody asked for: watching fail2ban and this process, telling what the audit log
-//! holds, sending canary records, and the scheduled tasks.
+//! holds, sending canary records, checking that they arrive, and the scheduled tasks.
 //!
 //! Each instance watches its own fail2ban, tells what it finds in the audit log and sends canaries
 //! on its own way to the collector. Scheduled tasks work on what all instances share, so one
 //! instance runs them: the one with the lock.
 
 mod canary;
+mod self_check;
 mod task;
 mod upkeep;
 mod vitals;
@@ -22,6 +23,7 @@ use crate::auth::Auth;
 use crate::fail2ban::Client;
 use crate::history::History;
 use crate::lock::SchedulerLock;
+pub use self_check::SelfCheck;
 pub use task::Task;
 pub use upkeep::{Retention, remove_old_rows, sync_history};
 use watch::Watch;
@@ -44,6 +46,11 @@ pub async fn tell_audit_always(audit: Audit, stop: CancellationToken) {
 /// Sends a record a minute to all destinations until it is told to stop.
 pub async fn send_canaries_always(stop: CancellationToken) {
     always("canary", || canary::run(stop.clone())).await;
+}
+
+/// Checks whether telemetry arrives until it is told to stop.
+pub async fn check_telemetry_always(check: SelfCheck, stop: CancellationToken) {
+    always("telemetry_self_check", || check.clone().run(stop.clone())).await;
 }
 
 /// Looks at what the process takes until it is told to stop.

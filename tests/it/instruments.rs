@@ -113,7 +113,8 @@ fn start(fail2ban: &Fail2ban, export: impl Fn(Builder) -> Builder) -> Bangui {
         .fail2ban(fail2ban)
         .env("BANGUI_API_TOKEN", API_TOKEN)
         .env("BANGUI_API_TOKEN_SCOPE", "write")
-        .env("BANGUI_SESSION_CLEANUP_SECONDS", 1);
+        .env("BANGUI_SESSION_CLEANUP_SECONDS", 1)
+        .env("BANGUI_TELEMETRY_SELF_CHECK_SECONDS", 1);
     export(builder).start()
 }
 

@@ -66,7 +66,7 @@ fn open(path: &Path) -> Result<File, Error> {
 impl Guard {
     /// Alone with the file if nobody has it open, else as one of several.
     pub(in crate::store) async fn take(path: &Path) -> Result<Self, Error> {
-        let file = open(&set_aside::with_ending(path, ".lock"))?;
+        let file = open(&set_aside::with_ending(path, ".guard"))?;
         let mut own = Self {
             path: path.to_owned(),
             file: Arc::new(file),

@@ -57,7 +57,7 @@ fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> =
-        names.filter(|name| !name.ends_with(".lock") && !name.ends_with(".start")).collect();
+        names.filter(|name| !name.ends_with(".guard") && !name.ends_with(".start")).collect();
     names.sort();
     names
 }
