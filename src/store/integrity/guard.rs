@@ -6,7 +6,7 @@
 //! lets one process at a time bring the database up to date: SQLite's migrations have none.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,13 +41,12 @@ pub(in crate::store) struct Turn(#[allow(dead_code)] File);
 /// The share of who opens the database, and its turn.
 pub(in crate::store) async fn enter(path: &Path) -> Result<(Guard, Turn), Error> {
     let guard = Guard::take(path).await?.share().await?;
-    let lock_path = set_aside::with_ending(path, ".start");
-    let file = open(&lock_path)?;
+    let file = open(path, ".start")?;
     let until = Instant::now() + SHARED_WAIT;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok((guard, Turn(file))),
-            Err(TryLockError::Error(error)) => return Err(failed("lock", &lock_path, error)),
+            Err(TryLockError::Error(error)) => return Err(failed("lock", path, error)),
             Err(TryLockError::WouldBlock) if Instant::now() >= until => {
                 return Err(IntegrityError::Busy { path: path.to_owned() }.into());
             }
@@ -56,17 +55,25 @@ pub(in crate::store) async fn enter(path: &Path) -> Result<(Guard, Turn), Error>
     }
 }
 
-fn open(path: &Path) -> Result<File, Error> {
-    let write = || OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+/// Opens one of the files beside a database. Whoever makes it as root makes it for the owner of the
+/// database, as SQLite does with its log.
+fn open(database: &Path, ending: &str) -> Result<File, Error> {
+    let path = set_aside::with_ending(database, ending);
+    let write = || OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
     // Who may only read, as for a backup by another user, can share it all the same.
-    let file = write().or_else(|_| File::open(path));
-    file.map_err(|error| failed("open", path, error))
+    let file = write().or_else(|_| File::open(&path));
+    let file = file.map_err(|error| failed("open", &path, error))?;
+    if let Ok(owner) = std::fs::metadata(database) {
+        // Nobody else may do that, and need not.
+        let _ = fchown(&file, Some(owner.uid()), Some(owner.gid()));
+    }
+    Ok(file)
 }
 
 impl Guard {
     /// Alone with the file if nobody has it open, else as one of several.
     pub(in crate::store) async fn take(path: &Path) -> Result<Self, Error> {
-        let file = open(&set_aside::with_ending(path, ".guard"))?;
+        let file = open(path, ".guard")?;
         let mut own = Self {
             path: path.to_owned(),
             file: Arc::new(file),

@@ -222,6 +222,23 @@ async fn many_that_open_a_new_database_at_once_all_have_it() {
 }
 
 #[tokio::test]
+async fn what_root_makes_beside_a_database_is_its_owners() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let (_folder, path) = closed().await;
+    let beside = [".guard", ".start"].map(|ending| set_aside::with_ending(&path, ending));
+    for file in &beside {
+        fs::remove_file(file).unwrap();
+    }
+    // Only root can, and only root needs it.
+    let _ = chown(&path, Some(65_534), None);
+    start(&path).await.unwrap().close().await;
+    for file in &beside {
+        let (own, of_database) = (fs::metadata(file).unwrap(), fs::metadata(&path).unwrap());
+        assert_eq!((own.uid(), own.mode() & 0o777), (of_database.uid(), 0o600), "{file:?}");
+    }
+}
+
+#[tokio::test]
 async fn who_refuses_finds_everything_as_it_was() {
     let (folder, path) = closed().await;
     damage(&path, 0, 16);
