@@ -22,7 +22,7 @@ use crate::history::History;
 use crate::http::{self, Server};
 use crate::jails::Jails;
 use crate::lock::SchedulerLock;
-use crate::scheduler::{self, Retention, Task};
+use crate::scheduler::{self, Retention, SelfCheck, Task};
 use crate::settings::LogSettings;
 use crate::store::{self, OnCorruption, Store};
 use crate::tasks::Tasks;
@@ -71,6 +71,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let (listen, tls) = (settings.listen, settings.tls.clone());
     let has_collector = settings.export.logs.is_some() || settings.export.metrics.is_some();
     let has_destinations = settings.external.is_enabled && settings.export.logs.is_some();
+    let self_check = self_check(&settings, has_destinations, instance_id.clone());
     telemetry::metrics::watch_runtime(&Handle::current());
     tokio::spawn(scheduler::watch_process_always(stop.clone()));
     let client = Client::spawn(&settings.fail2ban_socket, Limits::default());
@@ -95,6 +96,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
         // Nothing is lost with the last of them, so nobody waits for it.
         tokio::spawn(scheduler::send_canaries_always(stop.clone()));
     }
+    tokio::spawn(scheduler::check_telemetry_always(self_check, stop.clone()));
     if has_collector {
         let collector = services.collector.clone();
         tokio::spawn(scheduler::watch_destinations_always(collector, stop.clone()));
@@ -235,6 +237,19 @@ fn blocklist_options(settings: &Settings) -> blocklists::Options {
         lease_seconds: settings.scheduler_lease_seconds,
         slow_seconds: settings.blocklists.slow_seconds,
         trusted_proxies: trusted.filter_map(|network| network.parse().ok()).collect(),
+    }
+}
+
+fn self_check(settings: &Settings, has_canaries: bool, instance_id: String) -> SelfCheck {
+    let export = &settings.export;
+    SelfCheck {
+        interval: Duration::from_secs(settings.maintenance.self_check_seconds.into()),
+        has_export: export.is_on(),
+        has_metrics: export.metrics.is_some(),
+        has_canaries,
+        collector_metrics_url: settings.collector_metrics_url.clone(),
+        exposition_url: settings.metrics_upstream_url.clone(),
+        instance_id,
     }
 }
 

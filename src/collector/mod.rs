@@ -1,6 +1,7 @@
 //! What the collector says of itself: for each destination of logs, how much was sent, failed and
 //! waits. Read from the metrics that it shows of itself, not from those that it passes on.
 
+mod exposition;
 mod known;
 mod own_log;
 mod page;
@@ -12,6 +13,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::fetch;
+pub use exposition::exposed_value;
 pub use known::{Collector, Known, State};
 pub use own_log::{Line, NotShown, OwnLog};
 

@@ -16,8 +16,9 @@ const STEP_ROWS: i64 = 500;
 const ROWS_MAX: usize = 200_000;
 /// A ban that ended just now may still be on its way into the history.
 const MARGIN_SECONDS: i64 = 60;
-/// How long fail2ban is waited for: at a start it is asked for the first time.
-const LINK_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long fail2ban is waited for: a start comes here as soon as it connects. One that comes later
+/// than that is asked the next time, well before it forgets.
+const LINK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a comparison with fail2ban's database gave.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! Work that nobody asked for: watching fail2ban and this process, telling what the audit log
-//! holds, sending canary records, and the scheduled tasks.
+//! holds, sending canary records, checking that they arrive, and the scheduled tasks.
 //!
 //! Each instance watches its own fail2ban, tells what it finds in the audit log and sends canaries
 //! on its own way to the collector. Scheduled tasks work on what all instances share, so one
@@ -7,6 +7,7 @@
 
 mod canary;
 mod destinations;
+mod self_check;
 mod task;
 mod turns;
 mod upkeep;
@@ -29,6 +30,7 @@ use crate::fail2ban::Client;
 use crate::history::History;
 use crate::lock::SchedulerLock;
 use crate::tasks::Runs;
+pub use self_check::SelfCheck;
 pub use task::{Run, Task};
 pub use upkeep::{Retention, remove_old_rows, sync_history};
 use watch::Watch;
@@ -64,6 +66,11 @@ pub async fn send_canaries_always(stop: CancellationToken) {
 /// Tells which destinations behind the collector fail until it is told to stop.
 pub async fn watch_destinations_always(collector: Arc<Collector>, stop: CancellationToken) {
     always("destinations", || destinations::run(collector.clone(), stop.clone())).await;
+}
+
+/// Checks whether telemetry arrives until it is told to stop.
+pub async fn check_telemetry_always(check: SelfCheck, stop: CancellationToken) {
+    always("telemetry_self_check", || check.clone().run(stop.clone())).await;
 }
 
 /// Looks at what the process takes until it is told to stop.

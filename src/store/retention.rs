@@ -1,5 +1,5 @@
-//! Removes what is older than it has to be kept: scheduled writes, a limited number of rows each, so
-//! that nobody waits long for the database.
+//! Removes what is older than it has to be kept: scheduled writes, a limited number of rows each,
+//! so that nobody waits long for the database.
 
 use super::backend::on;
 use super::{Error, Fence, Store};

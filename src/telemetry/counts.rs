@@ -20,6 +20,30 @@ static EXPORTS: [[AtomicU64; 2]; Signal::ALL.len()] =
 /// How an export ended, in the order of the counts.
 const RESULTS: [&str; 2] = ["success", "failure"];
 
+/// What has become of what was sent, since the process started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// Exports that failed, of all signals.
+    pub exports_failed: u64,
+    /// Log records that were given up before the collector had them.
+    pub records_lost: u64,
+    /// Log records that wait for the collector now.
+    pub buffered: u64,
+    /// How many may; nothing where none are sent.
+    pub buffer_limit: Option<u64>,
+}
+
+/// The numbers of now.
+pub fn sent() -> Sent {
+    let failures = exports().filter(|(_, result, _)| *result == RESULTS[1]);
+    Sent {
+        exports_failed: failures.map(|(_, _, count)| count).sum(),
+        records_lost: DELIVERY_DROPPED.load(Ordering::Relaxed),
+        buffered: buffered(),
+        buffer_limit: buffer_limit(),
+    }
+}
+
 /// A record was given to the outputs.
 pub(super) fn line(severity: Severity) {
     LINES[severity as usize].fetch_add(1, Ordering::Relaxed);

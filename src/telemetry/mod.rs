@@ -50,6 +50,7 @@ use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+pub use counts::{Sent, sent};
 pub use export::{is_healthy, last_log_export_error};
 pub use panics::install as log_panics;
 

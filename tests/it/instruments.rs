@@ -115,7 +115,8 @@ fn start(fail2ban: &Fail2ban, export: impl Fn(Builder) -> Builder) -> Bangui {
         .env("BANGUI_API_TOKEN", API_TOKEN)
         .env("BANGUI_API_TOKEN_SCOPE", "write")
         .env("BANGUI_BLOCKLIST_ALLOW_PRIVATE_SOURCES", true)
-        .env("BANGUI_SESSION_CLEANUP_SECONDS", 1);
+        .env("BANGUI_SESSION_CLEANUP_SECONDS", 1)
+        .env("BANGUI_TELEMETRY_SELF_CHECK_SECONDS", 1);
     export(builder).start()
 }
 

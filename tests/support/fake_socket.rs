@@ -53,6 +53,23 @@ impl FakeSocket {
         })
     }
 
+    /// Greets, names one jail, `sshd`, and a file as its log; refuses everything else.
+    pub(crate) fn logging_to(log: &Path) -> Self {
+        let log = log.display().to_string();
+        Self::conversing(move |command| {
+            let has = |word: &str| command.contains(word);
+            if has("version") {
+                "(I0\nV1.1.0\nt.".into()
+            } else if has("logtarget") {
+                format!("(I0\nV{log}\nt.")
+            } else if has("status") && !has("sshd") {
+                "(I0\n((VNumber of jail\nI1\nt(VJail list\nVsshd\ntlt.".into()
+            } else {
+                "(I1\ncbuiltins\nValueError\n(Vnot here\ntRt.".into()
+            }
+        })
+    }
+
     /// Answers each command on each connection with a pickle in protocol 0.
     fn conversing(answer: impl Fn(&str) -> String + Clone + Send + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@
 //! which fails while anybody has it open, a process that was stopped (SIGSTOP) too.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,17 +33,25 @@ pub(in crate::store) struct Guard {
     corrupted: CancellationToken,
 }
 
-fn open(path: &Path) -> Result<File, Error> {
-    let write = || OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+/// Opens one of the files beside a database. Whoever makes it as root makes it for the owner of the
+/// database, as SQLite does with its log.
+fn open(database: &Path, ending: &str) -> Result<File, Error> {
+    let path = set_aside::with_ending(database, ending);
+    let write = || OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
     // Who may only read, as for a backup by another user, can share it all the same.
-    let file = write().or_else(|_| File::open(path));
-    file.map_err(|error| failed("open", path, error))
+    let file = write().or_else(|_| File::open(&path));
+    let file = file.map_err(|error| failed("open", &path, error))?;
+    if let Ok(owner) = std::fs::metadata(database) {
+        // Nobody else may do that, and need not.
+        let _ = fchown(&file, Some(owner.uid()), Some(owner.gid()));
+    }
+    Ok(file)
 }
 
 impl Guard {
     /// Alone with the file if nobody has it open, else as one of several.
     pub(in crate::store) async fn take(path: &Path) -> Result<Self, Error> {
-        let file = open(&set_aside::with_ending(path, ".lock"))?;
+        let file = open(path, ".guard")?;
         let mut own = Self {
             path: path.to_owned(),
             file: Arc::new(file),

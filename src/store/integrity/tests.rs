@@ -58,7 +58,7 @@ fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> =
-        names.filter(|name| !name.ends_with(".lock") && !name.ends_with(".start")).collect();
+        names.filter(|name| !name.ends_with(".guard") && !name.ends_with(".start")).collect();
     names.sort();
     names
 }
@@ -223,6 +223,23 @@ async fn many_that_open_a_new_database_at_once_all_have_it() {
     let opened = futures_util::future::join_all((0..10).map(|_| start(path))).await;
     for store in opened {
         assert_eq!(rows(&store.unwrap()).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_root_makes_beside_a_database_is_its_owners() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let (_folder, path) = closed().await;
+    let beside = [".guard", ".start"].map(|ending| set_aside::with_ending(&path, ending));
+    for file in &beside {
+        fs::remove_file(file).unwrap();
+    }
+    // Only root can, and only root needs it.
+    let _ = chown(&path, Some(65_534), None);
+    start(&path).await.unwrap().close().await;
+    for file in &beside {
+        let (own, of_database) = (fs::metadata(file).unwrap(), fs::metadata(&path).unwrap());
+        assert_eq!((own.uid(), own.mode() & 0o777), (of_database.uid(), 0o600), "{file:?}");
     }
 }
 

@@ -25,6 +25,7 @@ mod rpc;
 mod runtime;
 mod scheduled;
 mod scheduler;
+mod self_check;
 mod series;
 mod state;
 #[cfg(test)]
@@ -54,12 +55,13 @@ pub use scheduler::{
     scheduler_lock_heartbeat_lost, scheduler_lock_held_by_other, scheduler_lock_taken_over,
     set_scheduler_lock, task, task_left, task_taken_up,
 };
+pub use self_check::telemetry_self_checked;
 pub use state::{
     Listener, history_waits_since, listener_came, listener_left, set_audit_unconfirmed,
     set_history_waits_since,
 };
 
-const ALL: [&[&Definition]; 14] = [
+const ALL: [&[&Definition]; 15] = [
     blocklists::DEFINITIONS,
     http::DEFINITIONS,
     rpc::DEFINITIONS,
@@ -70,6 +72,7 @@ const ALL: [&[&Definition]; 14] = [
     scheduler::DEFINITIONS,
     log::DEFINITIONS,
     export::DEFINITIONS,
+    self_check::DEFINITIONS,
     process::DEFINITIONS,
     runtime::DEFINITIONS,
     browser::DEFINITIONS,
@@ -95,6 +98,7 @@ pub(super) fn install(provider: &SdkMeterProvider) {
     scheduler::install(&meter);
     log::install(&meter);
     export::install(&meter);
+    self_check::install(&meter);
     process::install(&meter);
     runtime::install(&meter);
     browser::install(&meter);
