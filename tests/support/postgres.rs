@@ -76,14 +76,6 @@ impl Postgres {
         self.url(&name)
     }
 
-    /// Ends the server at once and starts it again, on the same port with the same data.
-    #[allow(dead_code)]
-    pub(crate) fn restart_after(&mut self, pause: Duration) {
-        self.kill();
-        std::thread::sleep(pause);
-        self.start_again();
-    }
-
     /// Ends the server at once, as a crash does.
     #[allow(dead_code)]
     pub(crate) fn kill(&mut self) {
@@ -98,9 +90,10 @@ impl Postgres {
     /// Starts a server that was killed.
     #[allow(dead_code)]
     pub(crate) fn start_again(&mut self) {
-        // The script that watched the first one removes its data at its end, so it does not end.
-        let previous = std::mem::replace(&mut self.child, spawn(self.folder.path(), self.port));
-        std::mem::forget(previous);
+        // The script that watched the first one would remove its data at its end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.child = spawn(self.folder.path(), self.port);
         self.wait_until_it_answers();
     }
 }
