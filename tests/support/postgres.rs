@@ -105,10 +105,24 @@ impl Drop for Postgres {
     }
 }
 
+/// Where the package is unpacked; apt is asked once.
+fn root() -> &'static str {
+    static ROOT: OnceLock<String> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let output = Command::new(script()).arg("--root").stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    })
+}
+
+fn script() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/serve-postgres.sh")
+}
+
 fn spawn(folder: &Path, port: u16) -> Child {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/serve-postgres.sh");
     let said = std::fs::File::create(folder.join("serve.log")).unwrap();
-    Command::new(script)
+    Command::new(script())
+        .env("POSTGRES_ROOT", root())
         .env("POSTGRES_DIR", folder)
         .env("POSTGRES_PORT", port.to_string())
         .env("POSTGRES_UNTIL_EOF", "1")
