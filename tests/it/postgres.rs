@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::postgres::{self, Postgres};
 use crate::support::{
-    Bangui, Builder, Client, Events, Fail2ban, SOON, eventually, expect, free_port, throughout,
+    Bangui, Builder, Certificates, Client, Events, Fail2ban, SOON, eventually, expect, free_port,
+    throughout,
 };
 
 const IP: &str = "203.0.113.60";
@@ -193,4 +194,33 @@ fn the_settings_do_not_show_the_password() {
     let line = "BANGUI_DATABASE_URL=postgres://db.example.com/bangui";
     assert!(output.stdout.iter().any(|it| it == line), "{output:?}");
     assert!(!format!("{output:?}").contains("hunt2"), "{output:?}");
+}
+
+#[test]
+fn the_connection_is_encrypted_and_the_server_must_be_the_right_one() {
+    let (own, foreign) = (Certificates::make(), Certificates::make());
+    let server = Postgres::start_with(&format!(
+        "-c ssl=on -c ssl_cert_file={} -c ssl_key_file={}",
+        own.certificate("server").display(),
+        own.key("server").display(),
+    ));
+    let url = |authority: &Certificates, database: &str| {
+        let root = authority.certificate("ca");
+        format!("{database}?sslmode=verify-full&sslrootcert={}", root.display())
+    };
+    let database = server.create_database();
+    let bangui = Bangui::builder().env("BANGUI_DATABASE_URL", url(&own, &database)).start();
+    let admin = bangui.admin();
+    admin.get("/api/history").expect(200);
+    let encrypted = "DO $$ BEGIN IF EXISTS (SELECT FROM pg_stat_ssl JOIN pg_stat_activity \
+        USING (pid) WHERE datname = current_database() AND NOT ssl AND pid <> pg_backend_pid()) \
+        THEN RAISE EXCEPTION 'in plain text'; END IF; END $$";
+    postgres::run(&database, encrypted).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let builder = Bangui::builder().env("BANGUI_DATABASE_URL", url(&foreign, &database));
+    let output = builder.run(folder.path(), &["serve"], "");
+    let said = format!("{output:?}");
+    assert_eq!(output.code, Some(1), "{said}");
+    assert!(said.contains("startup_failed") && said.contains("certificate"), "{said}");
 }
