@@ -10,8 +10,8 @@
 #   POSTGRES_PORT       where it listens on 127.0.0.1 (default 5432)
 #   POSTGRES_PASSWORD   of its superuser `bangui` (default: bangui); used when the data are made
 #   POSTGRES_OPTIONS    further options of `postgres`, such as `-c fsync=off`
-#   POSTGRES_UNTIL_EOF  if 1, it ends when standard input does, and its data are removed: it
-#                       outlives no test that was killed
+#   POSTGRES_UNTIL_EOF  if 1, it ends when standard input does, and its data and its log are
+#                       removed: it outlives no test that was killed
 #   POSTGRES_ROOT       an unpacked Debian package (default: fetched into the build cache)
 set -euo pipefail
 
@@ -86,7 +86,9 @@ stop() {
   done
   kill -QUIT "$server" 2>/dev/null || true
   wait "$server" || true
-  rm -rf "$dir/data"
+  rm -rf "$dir/data" "$dir"/*.log
+  # What else is in it is not ours.
+  rmdir "$dir" 2>/dev/null || true
 }
 trap stop EXIT
 trap 'exit 0' INT TERM
