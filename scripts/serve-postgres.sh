@@ -2,14 +2,16 @@
 # Runs Debian's Postgres in the foreground, on 127.0.0.1 and on a socket in its own folder. Nothing
 # is installed on the host. As root it runs in a user namespace, because Postgres refuses root.
 #
+#   scripts/serve-postgres.sh [--root]     with --root it only prints where the package is unpacked
+#
 # Environment:
 #   POSTGRES_DIR        its data, its socket and its log `postgres.log` (required; kept from run to
 #                       run). A socket's path is limited to about a hundred characters.
 #   POSTGRES_PORT       where it listens on 127.0.0.1 (default 5432)
 #   POSTGRES_PASSWORD   of its superuser `bangui` (default: bangui); used when the data are made
 #   POSTGRES_OPTIONS    further options of `postgres`, such as `-c fsync=off`
-#   POSTGRES_UNTIL_EOF  if 1, it ends when standard input does, and its data are removed: it
-#                       outlives no test that was killed
+#   POSTGRES_UNTIL_EOF  if 1, it ends when standard input does, and its data and its log are
+#                       removed: it outlives no test that was killed
 #   POSTGRES_ROOT       an unpacked Debian package (default: fetched into the build cache)
 set -euo pipefail
 
@@ -20,11 +22,7 @@ fail() {
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 port=${POSTGRES_PORT:-5432}
-[ -n "${POSTGRES_DIR:-}" ] || fail "POSTGRES_DIR is not set"
 [[ $port =~ ^[0-9]{1,5}$ ]] || fail "POSTGRES_PORT is not a port: $port"
-mkdir -p "$POSTGRES_DIR"
-dir=$(cd "$POSTGRES_DIR" && pwd)
-
 # The package `postgresql` only names the release's own version.
 server_package() {
   LC_ALL=C apt-cache "$@" depends postgresql 2>/dev/null |
@@ -41,6 +39,13 @@ if [ -z "$root" ]; then
   fi
   root=$("$here/debian-packages.sh" --with-dependencies "${name:-postgresql-15}")
 fi
+if [ "${1:-}" = --root ]; then
+  printf '%s\n' "$root"
+  exit 0
+fi
+[ -n "${POSTGRES_DIR:-}" ] || fail "POSTGRES_DIR is not set"
+mkdir -p "$POSTGRES_DIR"
+dir=$(cd "$POSTGRES_DIR" && pwd)
 bin=$(printf '%s\n' "$root"/usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 [ -x "$bin/postgres" ] || fail "there is no postgres in $root"
 libraries=$root/usr/lib/$(uname -m)-linux-gnu
@@ -81,7 +86,9 @@ stop() {
   done
   kill -QUIT "$server" 2>/dev/null || true
   wait "$server" || true
-  rm -rf "$dir/data"
+  rm -rf "$dir/data" "$dir"/*.log
+  # What else is in it is not ours.
+  rmdir "$dir" 2>/dev/null || true
 }
 trap stop EXIT
 trap 'exit 0' INT TERM

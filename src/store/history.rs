@@ -301,6 +301,7 @@ mod tests {
     use super::*;
 
     on_both!(
+        two_instances_that_notice_the_same_tell_it_once,
         history_keeps_what_fail2ban_forgets,
         an_open_ban_is_not_doubled_but_a_new_one_after_its_end_is_a_row,
         the_history_of_an_address_names_the_operators,
@@ -372,5 +373,35 @@ mod tests {
         assert_eq!(rows[1].unban_source.as_deref(), Some("operator"));
         let older = store.history_of("192.0.2.1", rows[0].entry.id, 10).await.unwrap();
         assert_eq!(older, rows[1..]);
+    }
+
+    async fn two_instances_that_notice_the_same_tell_it_once(store: Store) {
+        let (seen, place) = (ban("192.0.2.1", 10), |ban: &Ban| (ban.jail.clone(), ban.ip.clone()));
+        let by =
+            |ban, source, id| RecordedBan { source, correlation_id: Some(id), ..recorded(ban) };
+        assert_eq!(store.record_bans(&[by(&seen, "log", "a")]).await.unwrap(), []);
+        // The same attempt again, whose first answer was lost, is no other's.
+        assert_eq!(store.record_bans(&[by(&seen, "log", "a")]).await.unwrap(), []);
+        let other = store.record_bans(&[by(&seen, "log", "b")]).await.unwrap();
+        assert_eq!(other, [place(&seen)]);
+        // The operator who made it was slower than the log.
+        let made = ban("192.0.2.1", 11);
+        assert_eq!(store.record_bans(&[by(&made, "operator", "c")]).await.unwrap(), []);
+        let rows = store.list_history(i64::MAX, 10).await.unwrap();
+        assert_eq!(rows.len(), 1);
+        assert_eq!(
+            (rows[0].source.as_str(), rows[0].correlation_id.as_deref()),
+            ("operator", Some("c"))
+        );
+
+        let ended = [place(&seen)];
+        assert_eq!(store.close_bans(&ended, 20, "list").await.unwrap(), []);
+        assert_eq!(store.close_bans(&ended, 21, "list").await.unwrap(), ended);
+        assert_eq!(store.close_bans(&ended, 22, "operator").await.unwrap(), []);
+        let rows = store.history_of("192.0.2.1", i64::MAX, 10).await.unwrap();
+        assert_eq!(rows[0].unban_source.as_deref(), Some("operator"));
+        assert_eq!(rows[0].entry.unbanned_at, Some(20));
+        // What nobody has written was told by nobody.
+        assert_eq!(store.close_bans(&ended, 99, "list").await.unwrap(), []);
     }
 }

@@ -6,6 +6,7 @@ use super::*;
 use crate::store::NewSession;
 
 on_both!(
+    of_many_at_once_one_gets_it,
     one_holds_it_until_it_is_released,
     who_lost_its_answer_takes_its_own_lock_again,
     it_is_stale_after_its_time_and_when_it_is_from_the_future,
@@ -207,4 +208,41 @@ async fn nobody_takes_the_lock_in_the_midst_of_a_fenced_write(store: Store) {
     transaction.commit().await.unwrap();
     assert!(release.await.unwrap());
     assert_eq!(store.acquire_lock(&claim, 1).await.unwrap(), Some(2));
+}
+
+#[tokio::test]
+async fn an_insertion_that_waited_for_a_deletion_gives_no_old_epoch() {
+    let store = super::super::tests::on_postgres().await;
+    for epoch in 0..5 {
+        assert_eq!(store.acquire_lock(&claim("a"), epoch).await.unwrap(), Some(epoch + 1));
+    }
+    let mut deletion = store.begin().await.unwrap();
+    on!(mut deletion, connection => {
+        sqlx::query("DELETE FROM scheduler_lock").execute(connection).await?.rows_affected()
+    })
+    .await
+    .unwrap();
+    // Its sender has seen epoch 2, long ago; nothing of the deletion is visible when it begins.
+    let (late, other) = (claim("b"), store.clone());
+    let late = tokio::spawn(async move { other.acquire_lock(&late, 2).await });
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(!late.is_finished(), "it waits for the deletion");
+    deletion.commit().await.unwrap();
+    let refused = late.await.unwrap().unwrap_err().to_string();
+    assert!(refused.contains("the epoch was given before"), "{refused}");
+    assert_eq!(store.read_lock().await.unwrap(), None);
+    assert_eq!(store.acquire_lock(&claim("b"), 0).await.unwrap(), Some(6));
+    assert!(run(&store, "TRUNCATE scheduler_lock").await.is_err());
+    store.close().await;
+}
+
+async fn of_many_at_once_one_gets_it(store: Store) {
+    for round in 0..10 {
+        let claims: Vec<_> = (0..6).map(|n| claim(&format!("{round}.{n}"))).collect();
+        let attempts = claims.iter().map(|claim| store.acquire_lock(claim, round));
+        let taken = futures_util::future::join_all(attempts).await;
+        let taken: Vec<_> = taken.into_iter().filter_map(Result::unwrap).collect();
+        assert_eq!(taken, [round + 1]);
+        age(&store, 100).await;
+    }
 }

@@ -177,7 +177,9 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
     /// was ended because it was idle within a transaction.
     const CODES: [&str; 5] = ["53300", "57P01", "57P02", "57P03", "25P03"];
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        // What the other end says cannot be understood, or its certificate is not believed.
+        sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::InvalidData,
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
         sqlx::Error::Database(error) => {
             error.code().is_some_and(|code| CODES.contains(&&*code) || code.starts_with("08"))
         }

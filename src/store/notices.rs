@@ -84,3 +84,43 @@ impl Notices {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{on_postgres, temporary};
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    #[tokio::test]
+    async fn others_hear_it_and_who_says_it_does_not() {
+        let store = on_postgres().await;
+        let other = store.another_instance().await;
+        let mut own = store.listen().await.unwrap().unwrap();
+        let mut heard = other.listen().await.unwrap().unwrap();
+        assert!(store.notify("one").await.unwrap());
+        assert!(other.notify("two").await.unwrap());
+        assert!(store.notify("three and more").await.unwrap());
+        let too_long = "x".repeat(NOTICE_BYTES_MAX);
+        assert!(!store.notify(&too_long).await.unwrap(), "it is not sent");
+        let next = async |notices: &mut Notices| timeout(SOON, notices.next()).await.unwrap();
+        assert_eq!(next(&mut heard).await.as_deref(), Some("one"));
+        assert_eq!(next(&mut heard).await.as_deref(), Some("three and more"));
+        assert_eq!(next(&mut own).await.as_deref(), Some("two"));
+        // Whoever listens learns that its connection is gone.
+        let query = sqlx::query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
+        let Backend::Postgres(pool) = &store.pool else { panic!("it is a server") };
+        query.execute(pool).await.unwrap();
+        assert_eq!(next(&mut heard).await, None);
+    }
+
+    #[tokio::test]
+    async fn in_a_file_nobody_is_heard() {
+        let (_folder, store) = temporary().await;
+        assert!(store.listen().await.unwrap().is_none());
+        assert!(store.notify("one").await.unwrap());
+    }
+}

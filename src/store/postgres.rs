@@ -28,6 +28,7 @@ const START_PAUSE: Duration = Duration::from_secs(1);
 /// instance is stopped in its midst ends too, and with it whatever it has locked. The server gives
 /// up a connection whose other end is gone.
 const SESSION: &str = "\
+    SET default_transaction_isolation = 'read committed'; \
     SET statement_timeout = '30s'; \
     SET lock_timeout = '10s'; \
     SET idle_in_transaction_session_timeout = '30s'; \

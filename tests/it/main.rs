@@ -43,6 +43,7 @@ mod openapi;
 mod otlp_settings;
 mod outbox;
 mod own_process;
+mod postgres;
 mod process;
 mod prometheus;
 mod promql;
