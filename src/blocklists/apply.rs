@@ -147,8 +147,8 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// Bans entries that were not banned when the plan was made. Those that somebody else has banned
-    /// meanwhile are not the list's.
+    /// Bans entries that were not banned when the plan was made. Those that somebody else has
+    /// banned meanwhile are not the list's.
     async fn add(&self, step: &[Network]) -> Result<Step, Error> {
         let Inner { store, client, history, .. } = self.inner;
         store.set_blocklist_entries(self.claim, step, EntryState::Pending).await?;
