@@ -4,10 +4,10 @@
 //! was broken off is found by the next import: what was about to be banned and is banned now was
 //! banned for the list.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
@@ -16,7 +16,6 @@ use super::protected::Judgements;
 use super::{Error, Inner};
 use crate::domain::blocklist::{EntryState, Plan};
 use crate::domain::{Ban, JailName, Network, Subject};
-use crate::fail2ban::Fail2banError;
 use crate::history::Held;
 use crate::store::{BlocklistRow, ImportClaim, KnownEntry};
 use crate::telemetry::span;
@@ -148,43 +147,44 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// Bans entries that are not banned yet.
+    /// Bans entries that were not banned when the plan was made. Those that somebody else has
+    /// banned meanwhile are not the list's.
     async fn add(&self, step: &[Network]) -> Result<Step, Error> {
         let Inner { store, client, history, .. } = self.inner;
-        let asked = Instant::now();
-        let is_banned = match client.are_banned(self.jail, &subjects(step)).await {
-            // Before 0.11.2 it cannot be asked, and the list of a moment ago has to do.
-            Err(Fail2banError::Refused { .. }) => vec![false; step.len()],
-            answer => answer?,
-        };
-        let busy = asked.elapsed();
-        let (held, free): (Vec<_>, Vec<_>) =
-            step.iter().zip(is_banned).partition(|(_, is_banned)| *is_banned);
-        let entries = |pairs: Vec<(&Network, bool)>| -> Vec<Network> {
-            pairs.into_iter().map(|(entry, _)| *entry).collect()
-        };
-        let (held, free) = (entries(held), entries(free));
-        if !held.is_empty() {
-            store.set_blocklist_entries(self.claim, &held, EntryState::Held).await?;
-        }
-        if free.is_empty() {
-            return Ok(Step { changed: 0, busy });
-        }
-        store.set_blocklist_entries(self.claim, &free, EntryState::Pending).await?;
-        let ips = subjects(&free);
+        store.set_blocklist_entries(self.claim, step, EntryState::Pending).await?;
+        let ips = subjects(step);
         let change = history.begin_changes(self.jail, &ips);
-        let sent = Instant::now();
-        client.ban_subjects(self.jail, &ips).await?;
-        let busy = busy + sent.elapsed();
-        let banned_at = Ban::now();
+        let (sent, banned_at) = (Instant::now(), Ban::now());
+        let count = client.ban_subjects(self.jail, &ips).await?;
+        let busy = sent.elapsed();
+        let is_all = usize::try_from(count).is_ok_and(|count| count == step.len());
+        let held = if is_all { Vec::new() } else { self.banned_before(banned_at, step).await? };
+        let own: Vec<Network> = step.iter().filter(|it| !held.contains(it)).copied().collect();
         let expires_at = (self.bantime_seconds >= 0)
             .then(|| banned_at.checked_add(SignedDuration::from_secs(self.bantime_seconds)).ok())
             .flatten();
         let ban = |ip: Subject| Ban { jail: self.jail.clone(), ip, banned_at, expires_at };
-        self.tell_history(ips.into_iter().map(ban).collect()).await;
+        self.tell_history(subjects(&own).into_iter().map(ban).collect()).await;
         drop(change);
-        store.set_blocklist_entries(self.claim, &free, EntryState::Placed).await?;
-        Ok(Step { changed: free.len() as u64, busy })
+        if !held.is_empty() {
+            store.set_blocklist_entries(self.claim, &held, EntryState::Held).await?;
+        }
+        store.set_blocklist_entries(self.claim, &own, EntryState::Placed).await?;
+        Ok(Step { changed: own.len() as u64, busy })
+    }
+
+    /// Which entries were banned before a moment. fail2ban can be asked for single addresses too,
+    /// but it goes through all its bans for each of them.
+    async fn banned_before(
+        &self,
+        moment: Timestamp,
+        step: &[Network],
+    ) -> Result<Vec<Network>, Error> {
+        let bans = self.inner.client.bans(self.jail).await?;
+        let older = bans.iter().filter(|ban| ban.banned_at < moment);
+        let older: HashSet<&Subject> = older.map(|ban| &ban.ip).collect();
+        let is_older = |entry: &&Network| entry.subject().is_some_and(|ip| older.contains(&ip));
+        Ok(step.iter().filter(is_older).copied().collect())
     }
 
     /// Lifts the list's bans, unless an operator wants one or another list does.

@@ -85,7 +85,6 @@ static GET_BANIP: Verb = verb!("get banip", "get_banip");
 static GET_BANTIME: Verb = verb!("get bantime", "get_bantime");
 static GET_FINDTIME: Verb = verb!("get findtime", "get_findtime");
 static GET_IGNOREIP: Verb = verb!("get ignoreip", "get_ignoreip");
-static GET_BANNED: Verb = verb!("get banned", "get_banned");
 static GET_MAXRETRY: Verb = verb!("get maxretry", "get_maxretry");
 static GET_LOGTARGET: Verb = verb!("get logtarget", "get_logtarget");
 static GET_DBFILE: Verb = verb!("get dbfile", "get_dbfile");
@@ -220,19 +219,6 @@ impl Client {
         ips: &[Subject],
     ) -> Result<u64, Fail2banError> {
         self.change_at_once(&SET_UNBANIP, jail, "unbanip", ips).await
-    }
-
-    /// Whether each of these is banned in a jail. From fail2ban 0.11.2.
-    pub async fn are_banned(
-        &self,
-        jail: &JailName,
-        ips: &[Subject],
-    ) -> Result<Vec<bool>, Fail2banError> {
-        let ips: Vec<String> = ips.iter().map(ToString::to_string).collect();
-        let mut words = vec!["get", jail.as_str(), "banned"];
-        words.extend(ips.iter().map(String::as_str));
-        let parse = |value: &Value| reply::flags(value, ips.len());
-        self.run(&GET_BANNED, Some(jail), &words, parse).await
     }
 
     /// What a jail ignores: addresses, networks and names of hosts.

@@ -100,14 +100,6 @@ pub(super) fn count(value: &Value) -> Parsed<u64> {
     integer(value).and_then(|number| u64::try_from(number).map_err(|_| "it is a negative count"))
 }
 
-/// The reply of `get J banned ip…`: a number for one, a list of numbers for several.
-pub(super) fn flags(value: &Value, expected: usize) -> Parsed<Vec<bool>> {
-    let items = value.as_items().unwrap_or(std::slice::from_ref(value));
-    let flags: Vec<bool> =
-        items.iter().map(|item| integer(item).map(|flag| flag != 0)).collect::<Result<_, _>>()?;
-    if flags.len() == expected { Ok(flags) } else { Err("it has another length than the question") }
-}
-
 /// The reply of `status`: the names of the jails.
 ///
 /// A name that cannot be sent back safely is left out: nothing could be done with such a jail.

@@ -89,7 +89,8 @@ pub(crate) use rpc::{API_TOKEN, Rpc, metadata, reason_and_field};
 pub(crate) use rsyslog::{Rsyslog, Security, SyslogRecord};
 #[allow(unused_imports)]
 pub(crate) use sink::{Counts, Received, Sink, SinkOptions};
-pub(crate) use sse::Events;
+#[allow(unused_imports)]
+pub(crate) use sse::{Event, Events};
 pub(crate) use stack::Stack;
 pub(crate) use tls::TlsProxy;
 #[allow(unused_imports)]

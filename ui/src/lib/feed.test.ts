@@ -26,6 +26,12 @@ describe("feed", () => {
     expect(feed[0]?.correlationId).toBeNull();
   });
 
+  it("tells what a list did from what an operator did", () => {
+    const own = { ...item(1, 10), source: "operator", reason: "a scanner" };
+    const listed = { ...item(2, 20), source: "operator", reason: "blocklist drop" };
+    expect(feedOf([listed, own]).map((entry) => entry.source)).toEqual(["blocklist", "operator"]);
+  });
+
   it("has a limit and gives every live event its own key", () => {
     const event = { jail: "sshd", ip: "192.0.2.1", source: "operator", correlation_id: null };
     let feed = feedOf([item(1, 10)]);

@@ -37,7 +37,8 @@ export function feedOf(history: HistoryItem[]): FeedEntry[] {
       jail,
       ip,
       at: item.banned_at,
-      source: item.source,
+      // The history knows what lists do as what operators do, with a reason that names the list.
+      source: item.reason?.startsWith("blocklist ") ? "blocklist" : item.source,
       correlationId: item.correlation_id,
     };
     if (item.unbanned_at === null) return [ban];

@@ -145,6 +145,7 @@ export interface HistoryItem {
   expires_at: string | null;
   unbanned_at: string | null;
   source: string;
+  reason?: string | null;
   correlation_id: string | null;
 }
 
