@@ -192,17 +192,19 @@ impl Ledger {
         }
     }
 
-    /// Takes an operator's unban.
+    /// Takes an operator's unban, and whether fail2ban had a ban to lift: it may be one that
+    /// another instance made a moment ago, of which we know nothing yet.
     pub(super) fn operator_unban(
         &mut self,
         name: &JailName,
         ip: &Subject,
+        was_banned: bool,
         now: Instant,
     ) -> Option<Fact> {
         let jail = self.jails.get_mut(name)?;
         self.lifted.insert((name.clone(), ip.clone()), now);
-        jail.bans.remove(ip)?;
-        Some(Fact::Unbanned(name.clone(), ip.clone()))
+        let was_known = jail.bans.remove(ip).is_some();
+        (was_known || was_banned).then(|| Fact::Unbanned(name.clone(), ip.clone()))
     }
 
     /// The ban of an address in a jail.
