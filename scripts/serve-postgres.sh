@@ -2,6 +2,8 @@
 # Runs Debian's Postgres in the foreground, on 127.0.0.1 and on a socket in its own folder. Nothing
 # is installed on the host. As root it runs in a user namespace, because Postgres refuses root.
 #
+#   scripts/serve-postgres.sh [--root]     with --root it only prints where the package is unpacked
+#
 # Environment:
 #   POSTGRES_DIR        its data, its socket and its log `postgres.log` (required; kept from run to
 #                       run). A socket's path is limited to about a hundred characters.
@@ -20,11 +22,7 @@ fail() {
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 port=${POSTGRES_PORT:-5432}
-[ -n "${POSTGRES_DIR:-}" ] || fail "POSTGRES_DIR is not set"
 [[ $port =~ ^[0-9]{1,5}$ ]] || fail "POSTGRES_PORT is not a port: $port"
-mkdir -p "$POSTGRES_DIR"
-dir=$(cd "$POSTGRES_DIR" && pwd)
-
 # The package `postgresql` only names the release's own version.
 server_package() {
   LC_ALL=C apt-cache "$@" depends postgresql 2>/dev/null |
@@ -41,9 +39,17 @@ if [ -z "$root" ]; then
   fi
   root=$("$here/debian-packages.sh" --with-dependencies "${name:-postgresql-15}")
 fi
+if [ "${1:-}" = --root ]; then
+  printf '%s\n' "$root"
+  exit 0
+fi
+[ -n "${POSTGRES_DIR:-}" ] || fail "POSTGRES_DIR is not set"
+mkdir -p "$POSTGRES_DIR"
+dir=$(cd "$POSTGRES_DIR" && pwd)
 bin=$(printf '%s\n' "$root"/usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 [ -x "$bin/postgres" ] || fail "there is no postgres in $root"
-export LD_LIBRARY_PATH="$root/usr/lib/$(uname -m)-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
+libraries=$root/usr/lib/$(uname -m)-linux-gnu
+export LD_LIBRARY_PATH="$libraries${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 
 as_user=()
 if [ "$(id -u)" = 0 ]; then

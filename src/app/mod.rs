@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::auth;
 use crate::config::{Problem, Settings};
 use crate::domain::Secret;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::telemetry;
 
 /// Runs the commands that need no settings.
@@ -87,8 +87,7 @@ fn reset_password(settings: &Settings) -> ExitCode {
     }
     let password = Secret::new(line.trim_end_matches(['\r', '\n']).to_owned());
     let result = blocking(async {
-        let store =
-            Store::open(&settings.database_path).await.map_err(|error| error.to_string())?;
+        let store = open_store(settings).await.map_err(|error| error.to_string())?;
         let result = auth::reset_password(&store, password).await;
         store.close().await;
         result.map_err(|error| error.to_string())
@@ -98,6 +97,14 @@ fn reset_password(settings: &Settings) -> ExitCode {
         Ok(Ok(false)) => fail(&"there is no such account"),
         Ok(Err(error)) => fail(&error),
         Err(error) => fail(&error),
+    }
+}
+
+/// Opens the database that the settings name.
+async fn open_store(settings: &Settings) -> Result<Store, store::Error> {
+    match &settings.database_url {
+        Some(database) => Store::open_postgres(&database.url).await,
+        None => Store::open(&settings.database_path).await,
     }
 }
 

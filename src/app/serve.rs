@@ -82,6 +82,8 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let stop_tellers = CancellationToken::new();
     let journal = tokio::spawn(history.clone().write_journal(stop_tellers.clone()));
     let outbox = tokio::spawn(scheduler::tell_audit_always(audit, stop_tellers.clone()));
+    // What others notice is news for the pages alone, so nobody waits for it at the end.
+    tokio::spawn(scheduler::hear_peers_always(history.clone(), stop.clone()));
     let watch = tokio::spawn(scheduler::watch_always(client, history, stop.clone()));
     if has_destinations {
         // Nothing is lost with the last of them, so nobody waits for it.
@@ -127,7 +129,7 @@ async fn assemble(
     stop: CancellationToken,
 ) -> Result<Parts, StartError> {
     announce(&settings);
-    let store = Store::open(&settings.database_path).await?;
+    let store = super::open_store(&settings).await?;
     let history = History::start(client.clone(), store.clone()).await?;
     let audit = Audit::new(store.clone());
     let jails = Jails::start(client, history.clone(), audit.clone()).await?;
@@ -161,9 +163,13 @@ async fn assemble(
 }
 
 fn announce(settings: &Settings) {
+    let database_path = match &settings.database_url {
+        Some(url) => url.to_string(),
+        None => settings.database_path.display().to_string(),
+    };
     tracing::info!(
         name: "bangui_starting_up",
-        database_path = %settings.database_path.display(),
+        database_path,
         pid = std::process::id(),
         version = env!("CARGO_PKG_VERSION"),
     );

@@ -53,9 +53,13 @@ impl Audit {
         Ok(())
     }
 
-    /// Marks changes that an earlier process left unfinished as failed; returns how many.
-    pub async fn fail_pending(&self, detail: &str) -> Result<u64, Error> {
-        self.store.fail_pending_audit(detail).await
+    /// Takes over what dead instances, or an earlier process, left unfinished and untold.
+    pub async fn take_over(&self) -> Result<(), Error> {
+        let interrupted = self.store.take_over_audit("interrupted by a stop").await?;
+        if interrupted > 0 {
+            tracing::warn!(name: "audit_changes_interrupted", changes = interrupted);
+        }
+        Ok(())
     }
 
     /// Tells finished rows to the log until it is told to stop. One task of the process runs it.

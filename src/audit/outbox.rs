@@ -1,9 +1,10 @@
 //! Tells the finished rows of the audit log, each until its record is known to be delivered.
 //!
-//! The table itself is the outbox: a row without `told_at` is still to be told, whichever process
-//! finds it. A record carries the uid of its row, so that a destination which gets it twice (the
-//! process died between the delivery and the mark) can tell the copy. Within one process a row is
-//! handed to the log once; see [`Handed`] for when it is handed over again.
+//! The table itself is the outbox: a row without `told_at` is still to be told, by the instance
+//! that wrote it, or by the one that takes over the rows of a dead one. A record carries the uid of
+//! its row, so that a destination which gets it twice (the process died between the delivery and
+//! the mark) can tell the copy. Within one process a row is handed to the log once; see [`Handed`]
+//! for when it is handed over again.
 
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -173,6 +174,8 @@ impl<T: Tell> Outbox<T> {
 
     async fn poll(&mut self, now: Instant) {
         self.mark().await;
+        let result = live(&self.audit).instrument(quiet()).await;
+        self.check(result);
         let shown = self.log.shown();
         for audit in self.handed.again(now, |audit| shown.lets_through(audit)) {
             self.tell(&audit);
@@ -252,6 +255,13 @@ impl<T: Tell> Outbox<T> {
             }
         }
     }
+}
+
+/// Says that this instance lives, which keeps its rows its own, and looks after those of instances
+/// that do no longer.
+async fn live(audit: &Audit) -> Result<(), Error> {
+    audit.store.instance_lives().await?;
+    audit.take_over().await
 }
 
 /// Nobody asked for it, and it happens with every change: a trace of it would be noise.

@@ -128,7 +128,8 @@ async fn what_one_process_could_not_deliver_the_next_one_tells_with_the_same_uid
     let id = change(&audit, AuditResult::Success).await;
     until(vec![id], async || log.told()).await;
     running.abort();
-    let pending = audit.begin(NewAudit::default()).await.unwrap();
+    let at = Timestamp::now().as_second();
+    let pending = audit.begin(NewAudit { at, ..NewAudit::default() }).await.unwrap();
     let (stop, running) = start(&Audit::new(store.clone()), &log);
     until(vec![id, id], async || log.told()).await;
     let uids: Vec<_> = log.told.lock().unwrap().iter().map(|row| row.uid.clone()).collect();

@@ -5,6 +5,7 @@
 
 mod client;
 mod collector;
+mod database;
 mod destinations;
 mod environment;
 mod export;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 pub use client::ClientSettings;
+pub use database::DatabaseUrl;
 pub use environment::{Environment, Problem};
 pub use export::{Export, LogBuffer, Protocol, Sampler, SignalLinks};
 pub use external::External;
@@ -100,8 +102,10 @@ pub struct Settings {
     pub trusted_proxies: TrustedProxies,
     /// Where state is kept.
     pub data_dir: PathBuf,
-    /// The SQLite file.
+    /// The SQLite file, unless there is a server.
     pub database_path: PathBuf,
+    /// The Postgres server that is used in its place.
+    pub database_url: Option<DatabaseUrl>,
     /// fail2ban's socket.
     pub fail2ban_socket: PathBuf,
     /// Password of the first account.
@@ -161,11 +165,14 @@ impl Settings {
         let switches = Switches::read(&mut env);
         let external = External::read(&mut env, switches);
         let data_dir = PathBuf::from(env.text("BANGUI_DATA_DIR").unwrap_or("./data".into()));
+        let listen = env.parse("BANGUI_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8000)));
+        let (database_path, database_url) = database::read(&mut env, &data_dir);
         let settings = Self {
-            listen: env.parse("BANGUI_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8000))),
+            listen,
             https: public_url_is_https(&mut env),
             trusted_proxies: TrustedProxies::read(&mut env),
-            database_path: database_path(&mut env, &data_dir),
+            database_path,
+            database_url,
             data_dir,
             fail2ban_socket: env.parse("BANGUI_FAIL2BAN_SOCKET", DEFAULT_FAIL2BAN_SOCKET.into()),
             admin_password: admin_password(&mut env),
@@ -246,18 +253,6 @@ fn public_url_is_https(env: &mut Environment) -> bool {
         _ => {
             env.problem(NAME, "must start with http:// or https://");
             false
-        }
-    }
-}
-
-fn database_path(env: &mut Environment, data_dir: &std::path::Path) -> PathBuf {
-    const NAME: &str = "BANGUI_DATABASE_URL";
-    let Some(url) = env.text(NAME) else { return data_dir.join("bangui.db") };
-    match url.strip_prefix("sqlite://") {
-        Some(path) if !path.is_empty() => PathBuf::from(path),
-        _ => {
-            env.problem(NAME, "must be sqlite:// followed by a path; this version knows no other");
-            PathBuf::new()
         }
     }
 }
@@ -360,7 +355,7 @@ mod tests {
             ("BANGUI_LISTEN", "nowhere"),
             ("BANGUI_LOG_LEVEL", "loud"),
             ("BANGUI_ADMIN_PASSWORD", "hunt2"),
-            ("BANGUI_DATABASE_URL", "postgres://u:hunt2@h/db"),
+            ("BANGUI_DATABASE_URL", "mysql://u:hunt2@h/db"),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "carrier-pigeon"),
             ("BANGUI_SCHEDULER_LEASE_SECONDS", "1"),
             ("BANGUI_SESSION_CLEANUP_SECONDS", "soon"),

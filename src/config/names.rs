@@ -6,7 +6,7 @@ use super::{Environment, collector};
 const PREFIX: &str = "BANGUI_";
 
 /// Those that belong neither to a provider nor to the collector.
-const OWN: [&str; 32] = [
+const OWN: [&str; 33] = [
     "BANGUI_ADDRESS",
     "BANGUI_LISTEN",
     "BANGUI_PUBLIC_URL",
@@ -15,6 +15,7 @@ const OWN: [&str; 32] = [
     "BANGUI_TRUSTED_PROXIES",
     "BANGUI_DATA_DIR",
     "BANGUI_DATABASE_URL",
+    "BANGUI_DATABASE_URL_FILE",
     "BANGUI_FAIL2BAN_SOCKET",
     "BANGUI_ADMIN_PASSWORD",
     "BANGUI_ADMIN_PASSWORD_FILE",

@@ -22,7 +22,7 @@ impl Display for Settings {
             ("BANGUI_LISTEN", self.listen.to_string()),
             ("BANGUI_TRUSTED_PROXIES", self.trusted_proxies.to_string()),
             ("BANGUI_DATA_DIR", self.data_dir.display().to_string()),
-            ("BANGUI_DATABASE_URL", format!("sqlite://{}", self.database_path.display())),
+            ("BANGUI_DATABASE_URL", self.database()),
             ("BANGUI_FAIL2BAN_SOCKET", self.fail2ban_socket.display().to_string()),
             ("BANGUI_ADMIN_PASSWORD", masked(self.admin_password.is_some())),
             ("BANGUI_API_TOKEN", masked(self.api_token.is_some())),
@@ -54,6 +54,16 @@ impl Display for Settings {
         summary.files.iter().try_for_each(|(name, path)| writeln!(f, "{name}={path}"))?;
         self.external.write_variables(f)?;
         destinations::write(f, &self.export, &self.external)
+    }
+}
+
+impl Settings {
+    /// Where the database is, as far as it may be shown.
+    pub fn database(&self) -> String {
+        match &self.database_url {
+            Some(url) => url.to_string(),
+            None => format!("sqlite://{}", self.database_path.display()),
+        }
     }
 }
 

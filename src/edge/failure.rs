@@ -14,6 +14,9 @@ use crate::{auth, history, jails, lock, settings};
 /// What a client is told of a cause that only the log names.
 const INTERNAL: &str = "something failed here; the log says what";
 
+/// When to ask again while the database is away. It is tried for five seconds each time.
+const DATABASE_RETRY_AFTER: Duration = Duration::from_secs(5);
+
 /// What went wrong, as far as a program may want to tell it apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -146,6 +149,16 @@ impl Failure {
         Self::new(Kind::Internal, INTERNAL)
     }
 
+    /// The store failed. Whether it is away, the client is told; why, only the log.
+    fn store(error: impl Display, is_unavailable: bool) -> Self {
+        if !is_unavailable {
+            return Self::internal(error);
+        }
+        tracing::error!(name: "http_internal_error", error = %error);
+        Self::new(Kind::Unavailable, "the database is away; try again soon")
+            .after(DATABASE_RETRY_AFTER)
+    }
+
     /// A panic, which the hook for panics has told already.
     pub fn panicked() -> Self {
         Self::new(Kind::Internal, INTERNAL)
@@ -188,13 +201,15 @@ impl Failure {
 
 impl From<history::Error> for Failure {
     fn from(error: history::Error) -> Self {
-        Self::internal(error)
+        let is_unavailable = error.0.is_unavailable();
+        Self::store(error, is_unavailable)
     }
 }
 
 impl From<lock::Error> for Failure {
     fn from(error: lock::Error) -> Self {
-        Self::internal(error)
+        let is_unavailable = error.is_unavailable();
+        Self::store(error, is_unavailable)
     }
 }
 
@@ -206,14 +221,18 @@ impl From<jails::Error> for Failure {
             jails::Error::Unavailable(_) => Self::new(Kind::Fail2banUnreachable, error),
             jails::Error::Refused(_) => Self::new(Kind::Fail2banRefused, error),
             jails::Error::OwnAddress => Self::field("ip", error),
-            jails::Error::Store(_) | jails::Error::Interrupted => Self::internal(error),
+            jails::Error::Store(cause) => Self::store(&cause, cause.is_unavailable()),
+            jails::Error::Interrupted => Self::internal(error),
         }
     }
 }
 
 impl From<settings::Error> for Failure {
     fn from(error: settings::Error) -> Self {
-        Self::internal(error)
+        match error {
+            settings::Error::Store(cause) => Self::store(&cause, cause.is_unavailable()),
+            settings::Error::Interrupted => Self::internal(error),
+        }
     }
 }
 
@@ -225,7 +244,8 @@ impl From<auth::Error> for Failure {
             auth::Error::AlreadySetUp => Self::new(Kind::Conflict, error),
             auth::Error::UnusablePassword => Self::field("password", error),
             auth::Error::Password(_) => Self::new(Kind::Unavailable, error),
-            auth::Error::Store(_) | auth::Error::System(_) => Self::internal(error),
+            auth::Error::Store(cause) => Self::store(&cause, cause.is_unavailable()),
+            auth::Error::System(_) => Self::internal(error),
         }
     }
 }

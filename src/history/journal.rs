@@ -4,7 +4,7 @@
 //! Facts are decided under the ledger's lock and queued under it too, so their order is the order
 //! of the decisions, whoever found them.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
 use super::ledger::{Fact, Held};
-use super::live::LiveEvent;
+use super::peers::{self, live_event};
 use super::{FROM_OPERATOR, History};
+use crate::domain::{JailName, Subject};
 use crate::store::{Error, RecordedBan};
 use crate::telemetry::metrics::{self, BANS_OBSERVED, UNBANS_OBSERVED, report};
 
@@ -34,10 +35,19 @@ pub(super) struct Batch {
     facts: Vec<Fact>,
     source: &'static str,
     correlation_id: Option<String>,
+    /// Whether another instance has found them, which has written and logged them.
+    is_of_peer: bool,
     found: Instant,
     /// The span in which they were found, so that the SQL and the lines stand in its trace.
     span: Span,
     told: oneshot::Sender<()>,
+}
+
+/// A begin or an end of a ban that another instance has told.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Known {
+    Begun(JailName, Subject),
+    Ended(JailName, Subject),
 }
 
 /// Batches on their way, oldest first.
@@ -49,6 +59,7 @@ pub(super) fn queue(
     facts: Vec<Fact>,
     source: &'static str,
     correlation_id: Option<String>,
+    is_of_peer: bool,
 ) -> Option<oneshot::Receiver<()>> {
     if facts.is_empty() {
         return None;
@@ -60,7 +71,8 @@ pub(super) fn queue(
     let (told, receiver) = oneshot::channel();
     let found = Instant::now();
     metrics::history_waits_since(found);
-    waiting.push_back(Batch { facts, source, correlation_id, found, span: Span::current(), told });
+    let span = Span::current();
+    waiting.push_back(Batch { facts, source, correlation_id, is_of_peer, found, span, told });
     Some(receiver)
 }
 
@@ -86,47 +98,86 @@ pub(super) async fn write(history: History, stop: CancellationToken) {
 
 /// The store comes first, but its failure does not hide a fact from the log and the page.
 async fn tell(history: &History, batch: Batch) {
-    let Batch { facts, source, correlation_id, told, .. } = batch;
-    let mut attempt = 1;
-    while let Err(error) = record(history, &facts, source, correlation_id.as_deref()).await {
-        if attempt == ATTEMPTS_MAX {
-            tracing::error!(
-                name: "history_write_failed",
-                error = %error,
-                facts = facts.len(),
-                attempts = attempt,
-            );
-            break;
-        }
-        sleep(RETRY_PAUSE * 2_u32.pow(attempt - 1)).await;
-        attempt += 1;
+    let Batch { facts, source, correlation_id, is_of_peer, told, .. } = batch;
+    let correlation = correlation_id.as_deref();
+    if !is_of_peer {
+        let is_new = write_and_log(history, &facts, source, correlation).await;
+        let new = facts.iter().zip(is_new).filter(|(_, is_new)| *is_new).map(|(fact, _)| fact);
+        peers::tell(history, new, source, correlation).await;
     }
-    let mut lines = 0_usize;
     for fact in facts {
-        lines += log(&fact, source, lines < LINES_PER_OBSERVATION_MAX);
         history.live().publish(live_event(fact, source, correlation_id.clone()));
-    }
-    if lines > LINES_PER_OBSERVATION_MAX {
-        let suppressed = lines - LINES_PER_OBSERVATION_MAX;
-        tracing::warn!(name: "history_lines_suppressed", suppressed);
     }
     // Nobody may be waiting for it, which is fine.
     let _ = told.send(());
 }
 
+/// Tells which facts are new; another instance may have been first, and told them.
+async fn write_and_log(
+    history: &History,
+    facts: &[Fact],
+    source: &'static str,
+    correlation_id: Option<&str>,
+) -> Vec<bool> {
+    let mut attempt = 1;
+    let is_new = loop {
+        match record(history, facts, source, correlation_id).await {
+            Ok(known) => {
+                let is_known = |fact| place(fact).is_some_and(|place| known.contains(&place));
+                break facts.iter().map(|fact| !is_known(fact)).collect();
+            }
+            Err(error) if attempt == ATTEMPTS_MAX => {
+                tracing::error!(
+                    name: "history_write_failed",
+                    error = %error,
+                    facts = facts.len(),
+                    attempts = attempt,
+                );
+                break vec![true; facts.len()];
+            }
+            Err(_) => {
+                sleep(RETRY_PAUSE * 2_u32.pow(attempt - 1)).await;
+                attempt += 1;
+            }
+        }
+    };
+    let mut lines = 0_usize;
+    for (fact, _) in facts.iter().zip(&is_new).filter(|(_, is_new)| **is_new) {
+        lines += log(fact, source, lines < LINES_PER_OBSERVATION_MAX);
+    }
+    if lines > LINES_PER_OBSERVATION_MAX {
+        let suppressed = lines - LINES_PER_OBSERVATION_MAX;
+        tracing::warn!(name: "history_lines_suppressed", suppressed);
+    }
+    is_new
+}
+
+/// What another instance may have told. New times are told by who learns of them.
+fn place(fact: &Fact) -> Option<Known> {
+    match fact {
+        Fact::Banned(held) => Some(Known::Begun(held.ban.jail.clone(), held.ban.ip.clone())),
+        Fact::Unbanned(jail, ip) => Some(Known::Ended(jail.clone(), ip.clone())),
+        Fact::Corrected(_) => None,
+    }
+}
+
+/// Returns what another instance had written already.
 async fn record(
     history: &History,
     facts: &[Fact],
     source: &'static str,
     correlation_id: Option<&str>,
-) -> Result<(), Error> {
+) -> Result<HashSet<Known>, Error> {
+    let mut known = HashSet::new();
     let unbanned = |fact: &Fact| match fact {
         Fact::Unbanned(jail, ip) => Some((jail.clone(), ip.clone())),
         Fact::Banned(_) | Fact::Corrected(_) => None,
     };
     let ended: Vec<_> = facts.iter().filter_map(unbanned).collect();
     if !ended.is_empty() {
-        history.store.close_bans(&ended, Timestamp::now().as_second(), source).await?;
+        let now = Timestamp::now().as_second();
+        let others = history.store.close_bans(&ended, now, source).await?;
+        known.extend(others.into_iter().map(|(jail, ip)| Known::Ended(jail, ip)));
     }
     let begun = facts.iter().filter_map(|fact| match fact {
         Fact::Banned(held) | Fact::Corrected(held) => Some(held),
@@ -140,7 +191,11 @@ async fn record(
             correlation_id,
         })
         .collect();
-    if rows.is_empty() { Ok(()) } else { history.store.record_bans(&rows).await }
+    if !rows.is_empty() {
+        let others = history.store.record_bans(&rows).await?;
+        known.extend(others.into_iter().map(|(jail, ip)| Known::Begun(jail, ip)));
+    }
+    Ok(known)
 }
 
 /// Writes the line of a fact, if there is still room for it; returns how many lines it is worth.
@@ -179,15 +234,5 @@ fn log(fact: &Fact, source: &'static str, has_room: bool) -> usize {
             }
             1
         }
-    }
-}
-
-fn live_event(fact: Fact, source: &'static str, correlation_id: Option<String>) -> LiveEvent {
-    match fact {
-        Fact::Banned(held) => LiveEvent::Ban { held, is_correction: false, source, correlation_id },
-        Fact::Corrected(held) => {
-            LiveEvent::Ban { held, is_correction: true, source, correlation_id }
-        }
-        Fact::Unbanned(jail, ip) => LiveEvent::Unban { jail, ip, source, correlation_id },
     }
 }

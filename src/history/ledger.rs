@@ -207,6 +207,44 @@ impl Ledger {
         (was_known || was_banned).then(|| Fact::Unbanned(name.clone(), ip.clone()))
     }
 
+    /// Takes a ban that another instance noticed or made. A list that was asked for before is no
+    /// longer true, and an address that is being changed here is told by who changes it.
+    pub(super) fn peer_ban(&mut self, held: Held) -> Vec<Fact> {
+        let jail = self.jails.entry(held.ban.jail.clone()).or_default();
+        if jail.changing.contains_key(&held.ban.ip) {
+            return Vec::new();
+        }
+        jail.generation += 1;
+        jail.listed = None;
+        self.lifted.remove(&(held.ban.jail.clone(), held.ban.ip.clone()));
+        let known = jail.bans.remove(&held.ban.ip);
+        let known_reason = known.as_ref().and_then(|known| known.reason.clone());
+        let is_known = known.is_some();
+        let (mut now, mut facts) = compare(known, held.ban);
+        if let Some(reason) = held.reason.filter(|reason| known_reason.as_ref() != Some(reason)) {
+            now.reason = Some(reason);
+            // The last fact is about this ban, if there is one.
+            match facts.last_mut() {
+                Some(Fact::Banned(held) | Fact::Corrected(held)) => *held = now.clone(),
+                _ if is_known => facts.push(Fact::Corrected(now.clone())),
+                _ => {}
+            }
+        }
+        jail.bans.insert(now.ban.ip.clone(), now);
+        facts
+    }
+
+    /// Takes the end of a ban that another instance noticed or made.
+    pub(super) fn peer_unban(&mut self, name: &JailName, ip: &Subject, now: Instant) -> Vec<Fact> {
+        let Some(jail) = self.jails.get_mut(name) else { return Vec::new() };
+        if jail.changing.contains_key(ip) {
+            return Vec::new();
+        }
+        jail.generation += 1;
+        jail.listed = None;
+        self.operator_unban(name, ip, now).into_iter().collect()
+    }
+
     /// The ban of an address in a jail.
     pub(super) fn find(&self, name: &JailName, ip: &Subject) -> Option<&Held> {
         self.jails.get(name)?.bans.get(ip)

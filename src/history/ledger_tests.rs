@@ -157,3 +157,30 @@ fn history_restores_open_bans_without_telling_them_again() {
     ledger.restore(vec![OpenBan { ban: ban(A, 1, 601), reason: None }]);
     assert_eq!(ledger.list(&jail(), vec![ban(A, 1, 601)], 0, true), []);
 }
+
+#[test]
+fn what_another_instance_noticed_is_news_once() {
+    let mut ledger = Ledger::default();
+    let held = |reason: Option<&str>| Held {
+        ban: ban("192.0.2.1", 10, 610),
+        reason: reason.map(str::to_owned),
+    };
+    let (name, ip) = (held(None).ban.jail, held(None).ban.ip);
+    assert_eq!(ledger.peer_ban(held(None)), [Fact::Banned(held(None))]);
+    assert_eq!(ledger.peer_ban(held(None)), []);
+    let at = held(None).ban.banned_at;
+    assert_eq!(ledger.logged_ban(name.clone(), ip.clone(), at, Instant::now()), None);
+    // The operator's words come behind what was seen in the log.
+    assert_eq!(ledger.peer_ban(held(Some("why"))), [Fact::Corrected(held(Some("why")))]);
+    assert_eq!(ledger.peer_ban(held(Some("why"))), []);
+    let generation = ledger.generation(&name);
+    let now = Instant::now();
+    assert_eq!(ledger.peer_unban(&name, &ip, now), [Fact::Unbanned(name.clone(), ip.clone())]);
+    assert_eq!(ledger.peer_unban(&name, &ip, now), []);
+    // A list that was asked for before tells nothing, and neither does a late line.
+    assert_eq!(ledger.list(&name, vec![held(None).ban], generation, true), []);
+    assert_eq!(ledger.logged_ban(name.clone(), ip.clone(), at, now), None);
+    // Who changes the address here tells of it.
+    ledger.begin_change(&name, &ip);
+    assert_eq!(ledger.peer_ban(held(None)), []);
+}

@@ -92,6 +92,15 @@ impl Live {
         self.latest.send_replace(id);
     }
 
+    /// Forgets what was published, so that all pages read everything afresh: something was missed.
+    pub fn forget(&self) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        // A number that nobody has seen, and no event of that number.
+        let id = *self.latest.borrow() + 1;
+        events.clear();
+        self.latest.send_replace(id);
+    }
+
     /// The position after everything that was published.
     pub fn now(&self) -> Position {
         Position { run: self.run, last: *self.latest.borrow() }
@@ -166,6 +175,21 @@ mod tests {
         assert_eq!(ids(live.after(start)).map(|ids| ids.len()), Some(MEMORY_EVENTS));
         live.publish(LiveEvent::Jails);
         assert_eq!(ids(live.after(start)), None);
+    }
+
+    #[test]
+    fn who_stands_before_what_was_forgotten_has_missed_something() {
+        let live = Live::default();
+        let start = live.now();
+        live.publish(LiveEvent::Jails);
+        let read = live.now();
+        live.forget();
+        assert_eq!(ids(live.after(start)), None);
+        assert_eq!(ids(live.after(read)), None);
+        let afresh = live.now();
+        live.publish(LiveEvent::Status);
+        assert_eq!(ids(live.after(afresh)), Some(vec![3]));
+        assert_eq!(ids(live.after(read)), None);
     }
 
     #[test]

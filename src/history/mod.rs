@@ -7,6 +7,7 @@
 mod journal;
 mod ledger;
 pub mod live;
+mod peers;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -33,7 +34,7 @@ pub const FROM_OPERATOR: &str = "operator";
 /// History could not be read from the store.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct Error(#[from] store::Error);
+pub struct Error(#[from] pub store::Error);
 
 /// How well a source of observations works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +122,12 @@ impl History {
     /// Tells facts to the store, the log and the pages until it is told to stop. One task runs it.
     pub async fn write_journal(self, stop: CancellationToken) {
         journal::write(self, stop).await;
+    }
+
+    /// Takes what other instances on the same database notice until it is told to stop. One task
+    /// runs it.
+    pub async fn hear_peers(self, stop: CancellationToken) {
+        peers::hear(self, stop).await;
     }
 
     /// The events for pages.
@@ -333,12 +340,27 @@ impl History {
             let mut shared = self.lock();
             let Shared { ledger, waiting, .. } = &mut *shared;
             let facts = decide(ledger);
-            journal::queue(waiting, facts, source, correlation_id)
+            journal::queue(waiting, facts, source, correlation_id, false)
         };
         if let Some(told) = told {
             self.wake.notify_one();
             // The writer is gone only when the service has stopped.
             let _ = told.await;
+        }
+    }
+
+    /// Queues what another instance noticed for the pages, behind what was noticed here before.
+    fn conclude_peer(
+        &self,
+        source: &'static str,
+        correlation_id: Option<String>,
+        decide: impl FnOnce(&mut Ledger) -> Vec<Fact>,
+    ) {
+        let mut shared = self.lock();
+        let Shared { ledger, waiting, .. } = &mut *shared;
+        let facts = decide(ledger);
+        if journal::queue(waiting, facts, source, correlation_id, true).is_some() {
+            self.wake.notify_one();
         }
     }
 

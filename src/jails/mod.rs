@@ -104,10 +104,7 @@ pub struct Jails {
 impl Jails {
     /// Puts the use cases together. Changes that an earlier process left unfinished are marked so.
     pub async fn start(client: Client, history: History, audit: Audit) -> Result<Self, Error> {
-        let interrupted = audit.fail_pending("interrupted by a stop").await?;
-        if interrupted > 0 {
-            tracing::warn!(name: "audit_changes_interrupted", changes = interrupted);
-        }
+        audit.take_over().await?;
         Ok(Self { client, history, audit, changes: TaskTracker::new() })
     }
 

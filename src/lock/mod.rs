@@ -12,7 +12,10 @@
 //!
 //! # Why
 //! The row of `scheduler_lock` is the only truth. It is changed by three statements, each of which
-//! is atomic: SQLite has one writer at a time.
+//! is atomic. SQLite has one writer at a time. Postgres locks the row for whoever changes it; who
+//! waited for that looks at the row's newest version again before it changes anything (READ
+//! COMMITTED, which is set for each connection), and the clock in its conditions goes on meanwhile
+//! (`clock_timestamp()`, not the transaction's `now()`).
 //!
 //! *1.* Only `acquire` changes the epoch, to one more than the row's own; one trigger keeps it from
 //! ever becoming less, and another keeps it beside the table when somebody deletes the row, so that
@@ -21,14 +24,21 @@
 //! sender has given it up, and which the database runs much later all the same, cannot take the
 //! lock from who has it by then, not even from a later acquisition of the same process.
 //!
-//! *2.* A scheduled write is a transaction that is the database's one writer from its begin
-//! (`BEGIN IMMEDIATE`) and first looks whether the row still has the epoch and the owner of its
-//! fence, and is not stale. Between that look and the commit nobody can run `acquire`. So the write
-//! comes before the end of its epoch or not at all. Nothing here depends on a clock.
+//! *2.* A scheduled write is a transaction that first looks whether the row still has the epoch and
+//! the owner of its fence, and is not stale. Between that look and the commit nobody can run
+//! `acquire`: in SQLite the transaction is the database's one writer from its begin (`BEGIN
+//! IMMEDIATE`), in Postgres it has locked the row by its look (`FOR UPDATE`). So the write
+//! comes before the end of its epoch or not at all. Nothing here depends on a clock. It is `FOR
+//! UPDATE` and not `FOR SHARE`, although the holder's own heartbeats wait for it as well: whoever
+//! waits for a row that is locked alone gets it in turn, while one lock that many share can be
+//! prolonged by each newcomer, and the heartbeat would wait for ever. A fenced write that waited
+//! for another may find the row stale by the time it has it, and writes all the same: nobody has
+//! taken the lock, and nobody can.
 //!
 //! *3.* `acquire` needs a row that is released, the sender's own, or stale: more than
 //! `heartbeat_timeout` whole seconds old by the database's clock, which is at least as long since
-//! the last heartbeat **ran**. The holder counts from before that heartbeat was **sent**, by its
+//! the last heartbeat **ran** (or, where it had to wait for the row, began to run, which is still
+//! after it was sent). The holder counts from before that heartbeat was **sent**, by its
 //! own monotonic clock, and stops its tasks after five sixths of the time. The answer's delay and
 //! the heartbeat's way to the database only make its share shorter. The last sixth is for clocks
 //! that run at different speeds, and for tasks to be cancelled. A process that was stopped
@@ -55,7 +65,13 @@
 //! - A task that neither ends nor awaits (a loop without end) cannot be cancelled. Its writes are
 //!   refused, its other effects are not.
 //! - A process that is stopped in the midst of a transaction keeps SQLite's write lock. Until it
-//!   goes on or is killed nobody writes anything, so nobody takes its lease either.
+//!   goes on or is killed nobody writes anything, so nobody takes its lease either. Postgres ends
+//!   such a transaction by itself after half a minute (`idle_in_transaction_session_timeout`), so
+//!   that promise 4 holds half a minute later there.
+//! - In Postgres all of this holds for one primary that acknowledges what is on its disk. A
+//!   replica that is promoted without the last commits (asynchronous replication) may give an
+//!   epoch twice; so may a backup that is restored, in either database. Sessions that a pooler
+//!   shares between instances statement by statement are not supported.
 //! - A database that answers nobody gives the lock to nobody. A single instance then runs no
 //!   scheduled tasks either.
 

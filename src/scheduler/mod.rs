@@ -39,6 +39,11 @@ pub async fn tell_audit_always(audit: Audit, stop: CancellationToken) {
     always("outbox", || audit.clone().empty_outbox(stop.clone())).await;
 }
 
+/// Hears the other instances on the same database until it is told to stop.
+pub async fn hear_peers_always(history: History, stop: CancellationToken) {
+    always("peers", || history.clone().hear_peers(stop.clone())).await;
+}
+
 /// Sends a record a minute to all destinations until it is told to stop.
 pub async fn send_canaries_always(stop: CancellationToken) {
     always("canary", || canary::run(stop.clone())).await;

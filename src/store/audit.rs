@@ -2,7 +2,7 @@
 //! to be told.
 
 use super::backend::on;
-use super::{Error, Store};
+use super::{Error, Store, random_id};
 use crate::domain::AuditEntry;
 
 /// How a change ended.
@@ -99,8 +99,9 @@ impl Store {
         let query = on!(self.pool, pool => {
             sqlx::query_scalar(
                 "INSERT INTO audit (at, actor, client_ip, action, jail, ip, reason, result, \
-                 correlation_id, traceparent, uid) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10) RETURNING id",
+                 correlation_id, traceparent, uid, instance) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, 'pending', $8, $9, $10, $11) \
+                 RETURNING id",
             )
             .bind(audit.at)
             .bind(&audit.actor)
@@ -111,7 +112,8 @@ impl Store {
             .bind(&audit.reason)
             .bind(&audit.correlation_id)
             .bind(&audit.traceparent)
-            .bind(new_uid()?)
+            .bind(random_id()?)
+            .bind(self.instance())
             .fetch_one(pool)
             .await?
         });
@@ -136,20 +138,6 @@ impl Store {
         self.run("UPDATE", "audit", query).await
     }
 
-    /// Marks changes that were begun and never finished as failed; returns how many there were.
-    pub async fn fail_pending_audit(&self, detail: &str) -> Result<u64, Error> {
-        let query = on!(self.pool, pool => {
-            sqlx::query(
-                "UPDATE audit SET result = 'failure', detail = $1 WHERE result = 'pending'",
-            )
-            .bind(detail)
-            .execute(pool)
-            .await?
-            .rows_affected()
-        });
-        self.run("UPDATE", "audit", query).await
-    }
-
     /// The newest rows before an id.
     pub async fn list_audit(&self, before: i64, limit: i64) -> Result<Vec<AuditEntry>, Error> {
         let query = on!(self.pool, pool => {
@@ -166,7 +154,7 @@ impl Store {
         Ok(rows.into_iter().map(entry).collect())
     }
 
-    /// Finished rows that were not told yet, oldest first.
+    /// Finished rows of this instance that were not told yet, oldest first.
     pub async fn untold_audit(&self, wanted: UntoldQuery<'_>) -> Result<Vec<UntoldAudit>, Error> {
         let query = on!(self.pool, pool => {
             sqlx::query_as(
@@ -174,11 +162,13 @@ impl Store {
                  correlation_id, uid, traceparent FROM audit \
                  WHERE told_at IS NULL AND uid IS NOT NULL \
                  AND (result = 'failure' OR (result = 'success' AND NOT $1)) \
-                 AND id NOT IN (SELECT value FROM json_each($2)) ORDER BY id LIMIT $3",
+                 AND id NOT IN (SELECT value FROM json_each($2)) AND instance = $4 \
+                 ORDER BY id LIMIT $3",
             )
             .bind(wanted.failures_only)
             .bind(json_list(wanted.except))
             .bind(i64::try_from(wanted.limit).unwrap_or(i64::MAX))
+            .bind(self.instance())
             .fetch_all(pool)
             .await?
         });
@@ -223,13 +213,6 @@ fn entry(row: EntryRow) -> AuditEntry {
     }
 }
 
-/// Sixteen random bytes in hexadecimal digits.
-fn new_uid() -> Result<String, sqlx::Error> {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 /// SQLite binds no lists; it does read JSON, and in Postgres a function of the same name does.
 fn json_list(ids: &[i64]) -> String {
     serde_json::Value::from(ids).to_string()
@@ -255,7 +238,7 @@ mod tests {
         let results: Vec<_> = rows.iter().map(|row| (row.id, row.result.as_str())).collect();
         assert_eq!(results, [(second, "pending"), (first, "failure")]);
         assert_eq!(store.list_audit(second, 10).await.unwrap().len(), 1);
-        assert_eq!(store.fail_pending_audit("interrupted").await.unwrap(), 1);
+        assert_eq!(store.take_over_audit("interrupted").await.unwrap(), 1);
         assert_eq!(store.list_audit(i64::MAX, 1).await.unwrap()[0].result, "failure");
     }
 
@@ -285,7 +268,7 @@ mod tests {
         assert_eq!(untold(&store, UntoldQuery { failures_only: true, ..ALL }).await, [b]);
         store.mark_audit_told(&[a, c], 7).await.unwrap();
         assert_eq!(untold(&store, ALL).await, [b]);
-        store.fail_pending_audit("interrupted").await.unwrap();
+        store.take_over_audit("interrupted").await.unwrap();
         assert_eq!(untold(&store, ALL).await, [b, d], "what was interrupted is told, too");
     }
 

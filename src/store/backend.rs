@@ -5,9 +5,15 @@
 //! functions that SQLite brings and the first migration of Postgres defines (`unixepoch()`,
 //! `unixepoch('subsec')` and `json_each(list)`).
 
+use std::time::Duration;
+
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool};
 
 use super::Store;
+
+/// How long one call of the store may take on a server: more than the server's own limit of a
+/// statement and the wait for a connection together.
+const SERVER_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// Something of one of the two databases.
 #[derive(Debug, Clone)]
@@ -61,6 +67,23 @@ impl Pool {
         match self {
             Self::Sqlite(_) => "sqlite",
             Self::Postgres(_) => "postgresql",
+        }
+    }
+}
+
+impl Pool {
+    /// Runs statements within a limit. SQLite is a part of this process; a server may be out of
+    /// reach without anybody's being told.
+    pub(super) async fn within_limit<T>(
+        &self,
+        statement: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, sqlx::Error> {
+        match self {
+            Self::Sqlite(_) => statement.await,
+            Self::Postgres(_) => {
+                let answer = tokio::time::timeout(SERVER_TIMEOUT, statement).await;
+                answer.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
+            }
         }
     }
 }

@@ -6,6 +6,12 @@ use super::backend::on;
 use super::{Error, Store};
 use crate::domain::{Ban, ExplainedEntry, HistoryEntry, JailName, Subject};
 
+/// Rows that are written together, so that a first start before a busy fail2ban is no one long
+/// transaction.
+const ROWS_PER_TRANSACTION_MAX: usize = 500;
+/// Two instances that tell the same change do it within so many seconds.
+const SAME_CHANGE_SECONDS: i64 = 10;
+
 /// A ban that history holds as not ended yet. Rows that no longer parse are passed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenBan {
@@ -59,22 +65,49 @@ impl Store {
     }
 
     /// Writes bans that were observed together; one that is open already is brought up to date.
-    pub async fn record_bans(&self, bans: &[RecordedBan<'_>]) -> Result<(), Error> {
+    /// Returns those that another instance has written before, under its own correlation id. A
+    /// ban that an operator made is that operator's, also if another instance saw it in fail2ban's
+    /// log first.
+    pub async fn record_bans(
+        &self,
+        bans: &[RecordedBan<'_>],
+    ) -> Result<Vec<(JailName, Subject)>, Error> {
         // Instances that write the same bans take the rows in the same order, so that none waits
         // for another in a circle.
         let mut bans: Vec<_> = bans.iter().collect();
         bans.sort_by_cached_key(|it| (it.ban.jail.to_string(), it.ban.ip.to_string()));
+        let mut known = Vec::new();
+        for part in bans.chunks(ROWS_PER_TRANSACTION_MAX) {
+            let owners = self.record_part(part).await?;
+            let others = part.iter().zip(owners).filter(|(recorded, owner)| {
+                recorded.correlation_id.is_some() && owner.as_deref() != recorded.correlation_id
+            });
+            known.extend(others.map(|(it, _)| (it.ban.jail.clone(), it.ban.ip.clone())));
+        }
+        Ok(known)
+    }
+
+    /// Returns the correlation id of each row.
+    async fn record_part(&self, bans: &[&RecordedBan<'_>]) -> Result<Vec<Option<String>>, Error> {
         self.run("INSERT", "bans", async {
             let mut transaction = self.begin().await?;
+            let mut owners = Vec::with_capacity(bans.len());
             for recorded in bans {
-                on!(mut transaction, connection => {
-                    sqlx::query(
+                let write = on!(mut transaction, connection => {
+                    sqlx::query_scalar(
                         "INSERT INTO bans \
                          (jail, ip, banned_at, expires_at, source, reason, correlation_id) \
                          VALUES ($1, $2, $3, $4, $5, $6, $7) \
                          ON CONFLICT (jail, ip) WHERE unbanned_at IS NULL DO UPDATE SET \
+                         source = CASE WHEN excluded.source = 'operator' \
+                         AND abs(bans.banned_at - excluded.banned_at) <= $8 \
+                         THEN excluded.source ELSE bans.source END, \
+                         correlation_id = CASE WHEN excluded.source = 'operator' \
+                         AND abs(bans.banned_at - excluded.banned_at) <= $8 \
+                         THEN excluded.correlation_id ELSE bans.correlation_id END, \
                          banned_at = excluded.banned_at, expires_at = excluded.expires_at, \
-                         reason = coalesce(excluded.reason, bans.reason)",
+                         reason = coalesce(excluded.reason, bans.reason) \
+                         RETURNING correlation_id",
                     )
                     .bind(recorded.ban.jail.as_str())
                     .bind(recorded.ban.ip.to_string())
@@ -83,31 +116,49 @@ impl Store {
                     .bind(recorded.source)
                     .bind(recorded.reason)
                     .bind(recorded.correlation_id)
-                    .execute(connection)
+                    .bind(SAME_CHANGE_SECONDS)
+                    .fetch_one(connection)
                     .await?
-                    .rows_affected()
-                })
-                .await?;
+                });
+                owners.push(write.await?);
             }
-            transaction.commit().await
+            transaction.commit().await?;
+            Ok(owners)
         })
         .await
     }
 
-    /// Writes that bans have ended.
+    /// Writes that bans have ended. Returns those whose end another instance has written a moment
+    /// before. What an operator lifted was lifted by that operator, whoever saw it first.
     pub async fn close_bans(
         &self,
         ended: &[(JailName, Subject)],
         unbanned_at: i64,
         source: &'static str,
-    ) -> Result<(), Error> {
-        let mut ended: Vec<_> =
-            ended.iter().map(|(jail, ip)| (jail.as_str(), ip.to_string())).collect();
-        ended.sort_unstable();
+    ) -> Result<Vec<(JailName, Subject)>, Error> {
+        let mut ended: Vec<_> = ended.iter().collect();
+        ended.sort_by_cached_key(|(jail, ip)| (jail.to_string(), ip.to_string()));
+        let mut known = Vec::new();
+        for part in ended.chunks(ROWS_PER_TRANSACTION_MAX) {
+            let is_known = self.close_part(part, unbanned_at, source).await?;
+            let others = part.iter().zip(is_known).filter(|(_, is_known)| *is_known);
+            known.extend(others.map(|(it, _)| (*it).clone()));
+        }
+        Ok(known)
+    }
+
+    async fn close_part(
+        &self,
+        ended: &[&(JailName, Subject)],
+        unbanned_at: i64,
+        source: &'static str,
+    ) -> Result<Vec<bool>, Error> {
         self.run("UPDATE", "bans", async {
             let mut transaction = self.begin().await?;
+            let mut is_known = Vec::with_capacity(ended.len());
             for (jail, ip) in ended {
-                on!(mut transaction, connection => {
+                let (jail, ip) = (jail.as_str(), ip.to_string());
+                let close = on!(mut transaction, connection => {
                     sqlx::query(
                         "UPDATE bans SET unbanned_at = $1, unban_source = $2 \
                          WHERE jail = $3 AND ip = $4 AND unbanned_at IS NULL",
@@ -119,10 +170,31 @@ impl Store {
                     .execute(connection)
                     .await?
                     .rows_affected()
-                })
-                .await?;
+                });
+                if close.await? > 0 {
+                    is_known.push(false);
+                    continue;
+                }
+                let claim = on!(mut transaction, connection => {
+                    sqlx::query(
+                        "UPDATE bans SET unban_source = CASE $1 WHEN 'operator' THEN 'operator' \
+                         ELSE unban_source END \
+                         WHERE id = (SELECT max(id) FROM bans WHERE jail = $2 AND ip = $3) \
+                         AND unbanned_at >= $4",
+                    )
+                    .bind(source)
+                    .bind(jail)
+                    .bind(&ip)
+                    .bind(unbanned_at - SAME_CHANGE_SECONDS)
+                    .execute(connection)
+                    .await?
+                    .rows_affected()
+                });
+                let was_closed = claim.await? > 0;
+                is_known.push(was_closed && source != "operator");
             }
-            transaction.commit().await
+            transaction.commit().await?;
+            Ok(is_known)
         })
         .await
     }

@@ -9,24 +9,33 @@ mod accounts;
 mod audit;
 mod backend;
 mod history;
+mod instances;
 mod lock;
 mod opening;
+mod notices;
 mod postgres;
 mod sqlite;
 
+use std::fs::File;
 use std::future::Future;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use tokio::time::timeout;
 use tracing::Instrument as _;
 
 pub use accounts::{Account, NewSession, Session};
 pub use audit::{AuditResult, NewAudit, UntoldAudit, UntoldQuery};
 pub use history::{OpenBan, RecordedBan};
 pub use lock::{Claim, Fence, LockRow};
+pub use notices::Notices;
 
 use crate::telemetry::metrics;
 use backend::Pool;
+
+/// How long the end of the service waits for the database to take note of it.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -65,11 +74,26 @@ pub enum Error {
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: Pool,
+    /// Random for each process.
+    instance: Arc<str>,
+    /// Held while this process uses a database's file.
+    _presence: Option<Arc<File>>,
 }
 
 impl Store {
+    fn new(pool: Pool) -> Result<Self, Error> {
+        let instance = random_id().map_err(|error| Error::Statement {
+            operation: "OPEN",
+            collection: "database",
+            error,
+        })?;
+        Ok(Self { pool, instance: instance.into(), _presence: None })
+    }
+
     /// Waits for running statements and closes the database.
     pub async fn close(&self) {
+        // Without it, others wait until this instance counts as dead.
+        let _ = timeout(FAREWELL_TIMEOUT, self.instance_ends()).await;
         match &self.pool {
             Pool::Sqlite(pool) => pool.close().await,
             Pool::Postgres(pool) => pool.close().await,
@@ -95,14 +119,44 @@ impl Store {
             error.type = tracing::field::Empty,
         );
         let started = Instant::now();
-        let result = statement.instrument(span.clone()).await;
+        let result = self.pool.within_limit(statement).instrument(span.clone()).await;
         let error_type = result.as_ref().err().map(error_type);
         if let Some(error_type) = error_type {
             span.record("otel.status_code", "ERROR").record("error.type", error_type);
         }
         let seconds = started.elapsed().as_secs_f64();
-        metrics::db_operation(operation, collection, seconds, error_type);
+        metrics::db_operation(self.pool.system_name(), operation, collection, seconds, error_type);
         result.map_err(|error| Error::Statement { operation, collection, error })
+    }
+}
+
+impl Error {
+    /// Whether the database is away, or has no room for us: it may be tried again later.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Statement { error, .. } => is_unavailable(error),
+            Self::Folder { .. } | Self::Migration(_) | Self::Fenced { .. } => false,
+        }
+    }
+}
+
+/// Sixteen random bytes in hexadecimal digits.
+fn random_id() -> Result<String, sqlx::Error> {
+    let mut bytes = [0_u8; 16];
+    getrandom::fill(&mut bytes).map_err(|error| sqlx::Error::Io(std::io::Error::other(error)))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn is_unavailable(error: &sqlx::Error) -> bool {
+    /// In Postgres: too many connections, the server stops, crashed, or is starting; the session
+    /// was ended because it was idle within a transaction.
+    const CODES: [&str; 5] = ["53300", "57P01", "57P02", "57P03", "25P03"];
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| CODES.contains(&&*code) || code.starts_with("08"))
+        }
+        _ => false,
     }
 }
 
@@ -132,6 +186,15 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("bangui.db")).await.unwrap();
         (folder, store)
+    }
+
+    impl Store {
+        /// The same database, as another instance sees it.
+        pub(crate) async fn another_instance(&self) -> Self {
+            let other = Self::new(self.pool.clone()).unwrap();
+            other.instance_begins().await.unwrap();
+            other
+        }
     }
 
     /// A store in a new database of a real server.

@@ -1,9 +1,12 @@
 //! Opens a database in a file of its own: SQLite, which is part of the program.
 
+use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::time::{Instant, sleep};
 
 use super::backend::Backend;
 use super::{Error, Store, opening};
@@ -14,6 +17,10 @@ const CONNECTIONS_MAX: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long, and how often, it is tried to be present beside another process that starts.
+const PRESENCE_TIMEOUT: Duration = Duration::from_secs(2);
+const PRESENCE_PAUSE: Duration = Duration::from_millis(10);
 
 impl Store {
     /// Opens the database, creates it if it is not there, and brings it up to date.
@@ -43,7 +50,31 @@ impl Store {
             })?;
         restrict_to_owner(path);
         sqlx::migrate!("migrations/sqlite").run(&pool).await?;
-        Ok(Self { pool: Backend::Sqlite(pool) })
+        let mut store = Self::new(Backend::Sqlite(pool))?;
+        store._presence = store.be_present(path).await?;
+        store.instance_begins().await?;
+        Ok(store)
+    }
+
+    /// Holds a file beside the database, together with all other processes that use it. One that
+    /// finds it free knows that no other lives, and need not wait until those that were killed
+    /// count as dead. Without such locks (some network file systems) it has to wait.
+    async fn be_present(&self, path: &Path) -> Result<Option<Arc<File>>, Error> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let Ok(file) = File::options().create(true).append(true).open(name) else {
+            return Ok(None);
+        };
+        if file.try_lock().is_ok() {
+            self.forget_instances().await?;
+            let _ = file.unlock();
+        }
+        // Another one holds it alone for a moment at most.
+        let until = Instant::now() + PRESENCE_TIMEOUT;
+        while file.try_lock_shared().is_err() && Instant::now() < until {
+            sleep(PRESENCE_PAUSE).await;
+        }
+        Ok(Some(Arc::new(file)))
     }
 }
 

@@ -38,6 +38,7 @@ mod loops;
 mod otlp_settings;
 mod outbox;
 mod own_process;
+mod postgres;
 mod process;
 mod prometheus;
 mod promql;

@@ -20,7 +20,7 @@ fn wrong_settings_are_told_one_line_each() {
     let wrong = [
         ("BANGUI_ADMIN_PASSWORD", "hunt2"),
         ("BANGUI_API_TOKEN_SCOPE", "everything"),
-        ("BANGUI_DATABASE_URL", "postgres://u:hunt2@h/db"),
+        ("BANGUI_DATABASE_URL", "postgres://u:hunt2@h"),
         ("BANGUI_JAEGER_QUERY_URL", "ftp://h"),
         ("BANGUI_LISTEN", "nowhere"),
         ("BANGUI_LOG_LEVEL", "loud"),

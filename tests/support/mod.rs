@@ -22,6 +22,8 @@ mod muted;
 mod opensearch;
 mod otlp;
 mod otlp_server;
+#[allow(dead_code)]
+pub(crate) mod postgres;
 mod process;
 mod prometheus;
 mod raw_call;

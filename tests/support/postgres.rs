@@ -76,14 +76,6 @@ impl Postgres {
         self.url(&name)
     }
 
-    /// Ends the server at once and starts it again, on the same port with the same data.
-    #[allow(dead_code)]
-    pub(crate) fn restart_after(&mut self, pause: Duration) {
-        self.kill();
-        std::thread::sleep(pause);
-        self.start_again();
-    }
-
     /// Ends the server at once, as a crash does.
     #[allow(dead_code)]
     pub(crate) fn kill(&mut self) {
@@ -98,9 +90,10 @@ impl Postgres {
     /// Starts a server that was killed.
     #[allow(dead_code)]
     pub(crate) fn start_again(&mut self) {
-        // The script that watched the first one removes its data at its end, so it does not end.
-        let previous = std::mem::replace(&mut self.child, spawn(self.folder.path(), self.port));
-        std::mem::forget(previous);
+        // The script that watched the first one would remove its data at its end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.child = spawn(self.folder.path(), self.port);
         self.wait_until_it_answers();
     }
 }
@@ -112,10 +105,24 @@ impl Drop for Postgres {
     }
 }
 
+/// Where the package is unpacked; apt is asked once.
+fn root() -> &'static str {
+    static ROOT: OnceLock<String> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let output = Command::new(script()).arg("--root").stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    })
+}
+
+fn script() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/serve-postgres.sh")
+}
+
 fn spawn(folder: &Path, port: u16) -> Child {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/serve-postgres.sh");
     let said = std::fs::File::create(folder.join("serve.log")).unwrap();
-    Command::new(script)
+    Command::new(script())
+        .env("POSTGRES_ROOT", root())
         .env("POSTGRES_DIR", folder)
         .env("POSTGRES_PORT", port.to_string())
         .env("POSTGRES_UNTIL_EOF", "1")

@@ -27,7 +27,7 @@ const SHAPES: &[(&str, Shape)] = &[
     ("cpu.mode", |it| ["user", "system"].contains(&it)),
     ("db.collection.name", is_word_of_the_source),
     ("db.operation.name", |it| it.len() < 20 && it.bytes().all(|it| it.is_ascii_uppercase())),
-    ("db.system.name", |it| it == "sqlite"),
+    ("db.system.name", |it| ["sqlite", "postgresql"].contains(&it)),
     ("endpoint", |it| it == "other" || is_endpoint(it)),
     ("error.type", is_word_of_the_source),
     ("http.request.method", is_method),

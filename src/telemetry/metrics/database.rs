@@ -35,6 +35,7 @@ pub(super) fn install(meter: &Meter) {
 
 /// A statement was run by the database, or failed with the given kind of error.
 pub fn db_operation(
+    system: &'static str,
     operation: &'static str,
     collection: &'static str,
     seconds: f64,
@@ -43,7 +44,7 @@ pub fn db_operation(
     let Some(operations) = OPERATIONS.get() else { return };
     let bind = || {
         let mut attributes = Attributes::default();
-        attributes.push(KeyValue::new("db.system.name", "sqlite"));
+        attributes.push(KeyValue::new("db.system.name", system));
         attributes.push(KeyValue::new("db.operation.name", operation));
         attributes.push(KeyValue::new("db.collection.name", collection));
         attributes.extend(error_type.map(|error| KeyValue::new("error.type", error)));
