@@ -242,7 +242,7 @@ impl Ledger {
         }
         jail.generation += 1;
         jail.listed = None;
-        self.operator_unban(name, ip, now).into_iter().collect()
+        self.operator_unban(name, ip, false, now).into_iter().collect()
     }
 
     /// The ban of an address in a jail.

@@ -11,8 +11,8 @@ mod backend;
 mod history;
 mod instances;
 mod lock;
-mod opening;
 mod notices;
+mod opening;
 mod postgres;
 mod sqlite;
 
