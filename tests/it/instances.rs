@@ -178,6 +178,8 @@ fn judge(instances: Vec<Instance>, mut evidence: Evidence, tallies: Vec<Tally>) 
     verdict::check_acknowledged(&done, &audit, &bans);
     verdict::check_lives(&lives, PEAK_MIB_MAX);
     assert_eq!(evidence.integrity(), "ok");
+    // What cannot be done now is said to be so.
+    assert!(!refused.contains_key(&500), "{refused:?}");
     assert!(!done.is_empty() && acquired.len() > 1 && !faults.is_empty(), "nothing happened");
 }
 
