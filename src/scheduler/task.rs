@@ -89,6 +89,10 @@ impl Task {
                 () = lease.lost() => continue,
                 () = sleep_until(due) => {}
             }
+            // A process that was paused may wake up here, before its keeper does.
+            if !lease.is_held() {
+                continue;
+            }
             let end = self.run(lease, &stop).await;
             failures = if end == RunEnd::Failed { failures + 1 } else { 0 };
             due = Instant::now() + self.pause_after(end, failures);
