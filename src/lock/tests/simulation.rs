@@ -135,7 +135,6 @@ impl Simulation {
 
     /// From now on somebody holds the lock, always the same.
     async fn check_holder(&self) {
-        let written = self.world.lock().unwrap().seen.written;
         let mut first = None;
         for _ in 0..5 {
             let leases: Vec<_> = self.processes.iter().filter_map(Process::lease).collect();
@@ -152,8 +151,6 @@ impl Simulation {
             assert_eq!(epoch, lease.epoch(), "seed {seed}: it was lost again");
             sleep(self.lease_time / 4).await;
         }
-        let world = self.world.lock().unwrap();
-        assert!(world.seen.written > written, "seed {}: the holder does nothing", world.seed);
     }
 }
 
