@@ -36,8 +36,8 @@ test-all: need-cargo need-node need-go ## the same and the rest
 # test-all holds all of test, so nothing runs twice.
 ci: checks test-all ## everything that must hold before a change lands
 
-# No part of `ci`, which has a short form of it: it takes some ten minutes.
-chaos: need-cargo need-node need-go ## faults and restarts of Elasticsearch and syslog under load
+# No part of `ci`, which has a short form of it: it takes some twenty minutes.
+chaos: need-cargo need-node need-go ## faults and restarts of destinations and instances under load
 	@scripts/test.sh chaos
 
 # On the engine that runs, or on a private one that is gone afterwards.

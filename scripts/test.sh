@@ -11,7 +11,9 @@
 #   deploy      confinement of the system services, Kubernetes objects, the Debian package
 #   components  the collector's own components
 #   destinations   what arrives where the collector sends it
-#   chaos       the same through minutes of faults and restarts of the real servers
+#   chaos       the same through minutes of faults and restarts of the real servers; and five
+#               instances on one database, paused and killed for INSTANCES_SECONDS (180) each on
+#               SQLite and Postgres. INSTANCES_SEED repeats the faults of an earlier run
 #
 # A part that fails does not keep the next from running. A part that fails without counting a
 # failed test (it did not compile, say) counts as one. A run without a single test is a failure.
@@ -102,6 +104,9 @@ run_part() {
     chaos)
       step "chaos" cargo test --locked --no-fail-fast --test destinations -- \
         --nocapture "${CHAOS[@]}" || true
+      # The same tests have a short form among those of `cargo`.
+      INSTANCES_SECONDS=${INSTANCES_SECONDS:-180} step "chaos: instances" \
+        cargo test --locked --no-fail-fast --test it instances::five -- --nocapture || true
       ;;
     collector) check "collector: configuration" scripts/validate-collector.sh ;;
     deploy)

@@ -192,17 +192,19 @@ impl Ledger {
         }
     }
 
-    /// Takes an operator's unban.
+    /// Takes an operator's unban, and whether fail2ban had a ban to lift: it may be one that
+    /// another instance made a moment ago, of which we know nothing yet.
     pub(super) fn operator_unban(
         &mut self,
         name: &JailName,
         ip: &Subject,
+        was_banned: bool,
         now: Instant,
     ) -> Option<Fact> {
         let jail = self.jails.get_mut(name)?;
         self.lifted.insert((name.clone(), ip.clone()), now);
-        jail.bans.remove(ip)?;
-        Some(Fact::Unbanned(name.clone(), ip.clone()))
+        let was_known = jail.bans.remove(ip).is_some();
+        (was_known || was_banned).then(|| Fact::Unbanned(name.clone(), ip.clone()))
     }
 
     /// Takes a ban that another instance noticed or made. A list that was asked for before is no
@@ -240,7 +242,7 @@ impl Ledger {
         }
         jail.generation += 1;
         jail.listed = None;
-        self.operator_unban(name, ip, now).into_iter().collect()
+        self.operator_unban(name, ip, false, now).into_iter().collect()
     }
 
     /// The ban of an address in a jail.

@@ -104,7 +104,7 @@ fn a_list_overtaken_by_an_operator_is_dropped() {
     let asked = ledger.generation(&jail());
     let now = Instant::now();
     ledger.begin_change(&jail(), &ip(A));
-    assert!(ledger.operator_unban(&jail(), &ip(A), now).is_some());
+    assert!(ledger.operator_unban(&jail(), &ip(A), true, now).is_some());
     ledger.end_change(&jail(), &ip(A));
     assert_eq!(ledger.list(&jail(), vec![ban(A, 1, 601)], asked, true), []);
     assert_eq!(ledger.totals().1, 0);

@@ -242,7 +242,7 @@ impl History {
     ) {
         let now = Instant::now();
         self.conclude(FROM_BLOCKLIST, correlation_id, |ledger| {
-            ips.iter().filter_map(|ip| ledger.operator_unban(jail, ip, now)).collect()
+            ips.iter().filter_map(|ip| ledger.operator_unban(jail, ip, false, now)).collect()
         })
         .await;
     }
@@ -253,15 +253,16 @@ impl History {
             .await;
     }
 
-    /// Takes an unban that an operator made.
+    /// Takes an unban that an operator made, and whether fail2ban had a ban to lift.
     pub async fn operator_unbanned(
         &self,
         jail: &JailName,
         ip: &Subject,
+        was_banned: bool,
         correlation_id: Option<String>,
     ) {
         self.conclude(FROM_OPERATOR, correlation_id, |ledger| {
-            ledger.operator_unban(jail, ip, Instant::now()).into_iter().collect()
+            ledger.operator_unban(jail, ip, was_banned, Instant::now()).into_iter().collect()
         })
         .await;
     }

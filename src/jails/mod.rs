@@ -205,7 +205,7 @@ impl Jails {
     async fn unban_now(&self, origin: &Origin, jail: &JailName, ip: &Subject) -> Result<(), Error> {
         let _change = self.history.begin_change(jail, ip);
         let count = self.client.unban(jail, std::slice::from_ref(ip)).await?;
-        self.history.operator_unbanned(jail, ip, origin.correlation_id.clone()).await;
+        self.history.operator_unbanned(jail, ip, count > 0, origin.correlation_id.clone()).await;
         if count == 0 {
             return Err(Error::NotBanned(ip.clone(), jail.clone()));
         }

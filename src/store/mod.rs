@@ -180,11 +180,18 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
         // What the other end says cannot be understood, or its certificate is not believed.
         sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::InvalidData,
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| CODES.contains(&&*code) || code.starts_with("08"))
-        }
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            CODES.contains(&&*code) || code.starts_with("08") || is_busy(&code)
+        }),
         _ => false,
     }
+}
+
+/// In SQLite: another process has kept its write lock for too long. Its codes are numbers, of which
+/// the lowest byte says what it is about; those of Postgres have five digits.
+fn is_busy(code: &str) -> bool {
+    const SQLITE_BUSY: u16 = 5;
+    code.len() < 5 && code.parse::<u16>().is_ok_and(|code| code & 0xff == SQLITE_BUSY)
 }
 
 fn error_type(error: &sqlx::Error) -> &'static str {
@@ -261,6 +268,14 @@ pub(crate) mod tests {
         };
     }
     pub(crate) use on_both;
+
+    #[test]
+    fn a_database_that_another_process_keeps_to_itself_is_away_for_a_moment() {
+        // Busy, and busy with a recovery or behind a snapshot.
+        assert!(["5", "261", "517"].into_iter().all(is_busy));
+        // A plain error, a constraint, and a code of Postgres.
+        assert!(!["1", "2067", "53300", "08006", "XX000"].into_iter().any(is_busy));
+    }
 
     #[tokio::test]
     async fn a_store_opens_twice_and_keeps_its_rows() {

@@ -1,9 +1,9 @@
 //! Lets instances that start at the same time open one file one after the other.
 //!
-//! SQLite settles who writes a row, but not who makes the file: switching a new one to a write-ahead
-//! log fails at once when another has it open, and two that bring it up to date both begin with the
-//! same table. So whoever opens it holds the lock of its folder meanwhile. The kernel gives it up
-//! when a process ends, however it ends.
+//! SQLite settles who writes a row, but not who makes the file: switching a new one to a
+//! write-ahead log fails at once when another has it open, and two that bring it up to date both
+//! begin with the same table. So whoever opens it holds the lock of its folder meanwhile. The
+//! kernel gives it up when a process ends, however it ends.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;

@@ -19,10 +19,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::support::postgres::Postgres;
 use crate::support::{
     API_TOKEN, Bangui, Builder, Fail2ban, PASSWORD, SOON, eventually, expect, heavy, random,
 };
-use evidence::Evidence;
+use evidence::{Evidence, Place};
 use fleet::{Instance, Random};
 use load::{Acknowledged, Operator, Tally};
 
@@ -114,10 +115,18 @@ fn check_holder(instances: &mut [Instance], evidence: &mut Evidence, last_fault:
     }
 }
 
-fn five_instances(folder: &Path, seed: u64, time: Duration) {
-    let fail2ban = Fail2ban::start();
-    let mut instances = start_at_once(&builder(folder, &fail2ban));
-    let mut evidence = Evidence::open(folder);
+/// The whole of it: start, trouble, calm, judgement.
+fn five_instances(place: &Place) {
+    let seed = setting("INSTANCES_SEED").unwrap_or_else(random);
+    let time = Duration::from_secs(setting("INSTANCES_SECONDS").unwrap_or(SECONDS));
+    println!("INSTANCES_SEED={seed} INSTANCES_SECONDS={}", time.as_secs());
+    let (fail2ban, folder) = (Fail2ban::start(), tempfile::tempdir().unwrap());
+    let builder = match place {
+        Place::Folder(folder) => builder(folder, &fail2ban),
+        Place::Server(url) => builder(folder.path(), &fail2ban).env("BANGUI_DATABASE_URL", url),
+    };
+    let mut instances = start_at_once(&builder);
+    let mut evidence = Evidence::open(place);
     eventually(SOON, "the first holder", || evidence.holder().ok_or_else(|| "none".to_owned()));
     evidence.place_witnesses();
     let (tallies, last_fault) = trouble(&mut instances, &mut evidence, seed, time);
@@ -169,17 +178,22 @@ fn judge(instances: Vec<Instance>, mut evidence: Evidence, tallies: Vec<Tally>) 
     verdict::check_acknowledged(&done, &audit, &bans);
     verdict::check_lives(&lives, PEAK_MIB_MAX);
     assert_eq!(evidence.integrity(), "ok");
+    // What cannot be done now is said to be so.
+    assert!(!refused.contains_key(&500), "{refused:?}");
     assert!(!done.is_empty() && acquired.len() > 1 && !faults.is_empty(), "nothing happened");
 }
 
 #[test]
 fn five_instances_on_one_sqlite_file_lose_nothing_through_pauses_and_kills() {
     let _turn = heavy();
-    let seed = setting("INSTANCES_SEED").unwrap_or_else(random);
-    let time = Duration::from_secs(setting("INSTANCES_SECONDS").unwrap_or(SECONDS));
-    println!("INSTANCES_SEED={seed} INSTANCES_SECONDS={}", time.as_secs());
     let folder = tempfile::tempdir().unwrap();
-    five_instances(folder.path(), seed, time);
+    five_instances(&Place::Folder(folder.path().to_owned()));
+}
+
+#[test]
+fn five_instances_on_one_postgres_lose_nothing_through_pauses_and_kills() {
+    let _turn = heavy();
+    five_instances(&Place::Server(Postgres::shared().create_database()));
 }
 
 #[test]
@@ -200,7 +214,8 @@ fn five_that_start_at_once_without_a_database_all_start_and_one_account_is_made(
         }
         let lives: Vec<_> = instances.into_iter().flat_map(|instance| instance.lives).collect();
         verdict::check_lives(&lives, PEAK_MIB_MAX);
-        assert_eq!(Evidence::open(folder.path()).integrity(), "ok");
+        let place = Place::Folder(folder.path().to_owned());
+        assert_eq!(Evidence::open(&place).integrity(), "ok");
     }
 }
 

@@ -237,13 +237,16 @@ impl World {
         self.seen.written += 1;
     }
 
-    /// A task does something outside of the database, where no fence is asked for.
+    /// A task does something outside of the database, where no fence is asked for. Nobody may have
+    /// taken the lease by then, and nobody could have.
     pub(super) fn effect(&mut self, fence: &Fence) {
         self.seen.effects += 1;
+        let is_stale = self.table.look(self.now_ms()).is_none_or(|row| row.is_stale);
+        let seed = self.seed;
+        assert!(self.has_jumped || !is_stale, "seed {seed}: the tasks outlived the lease");
         let last = self.given.last_key_value().map(|(epoch, _)| *epoch);
         if last != Some(fence.epoch) {
             self.seen.late_effects += 1;
-            let seed = self.seed;
             assert!(self.has_jumped, "seed {seed}: the lease was taken before the tasks ended");
         }
     }

@@ -1,9 +1,12 @@
 //! What the database itself saw, beside and without the service: triggers note each acquisition of
 //! the lock and each removal of an item of work, in the transaction that makes it.
 
-use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection as _, FromRow, PgConnection, SqliteConnection};
 use tokio::runtime::Runtime;
 
 /// A row of the audit log.
@@ -41,13 +44,30 @@ pub(super) struct Removed {
     pub(super) at: f64,
 }
 
+/// Where the instances find their database.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// A folder, with a file of SQLite in it.
+    Folder(PathBuf),
+    /// The URL of a database on a Postgres server.
+    Server(String),
+}
+
+enum Connection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
 /// The database, opened beside the instances.
 pub(super) struct Evidence {
     runtime: Runtime,
-    connection: SqliteConnection,
+    connection: Connection,
 }
 
-const WITNESSES: &str = "
+/// How long we wait for a writer that may be paused.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+const SQLITE_WITNESSES: &str = "
 CREATE TABLE witness_acquired (epoch INTEGER NOT NULL, pid INTEGER NOT NULL, at REAL NOT NULL);
 CREATE TABLE witness_removed (epoch INTEGER NOT NULL, at REAL NOT NULL);
 INSERT INTO witness_acquired SELECT epoch, pid, unixepoch('subsec') FROM scheduler_lock;
@@ -59,35 +79,86 @@ CREATE TRIGGER witness_removed AFTER DELETE ON sessions WHEN OLD.expires_at < 10
     INSERT INTO witness_removed SELECT epoch, unixepoch('subsec') FROM scheduler_lock;
 END;";
 
+const POSTGRES_WITNESSES: &str = "
+CREATE TABLE witness_acquired (epoch BIGINT NOT NULL, pid BIGINT NOT NULL, at FLOAT8 NOT NULL);
+CREATE TABLE witness_removed (epoch BIGINT NOT NULL, at FLOAT8 NOT NULL);
+INSERT INTO witness_acquired SELECT epoch, pid, unixepoch('subsec') FROM scheduler_lock;
+CREATE FUNCTION witness_acquired() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO witness_acquired VALUES (NEW.epoch, NEW.pid, unixepoch('subsec'));
+    RETURN NULL;
+END $$;
+CREATE FUNCTION witness_removed() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO witness_removed SELECT epoch, unixepoch('subsec') FROM scheduler_lock;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER witness_acquired AFTER UPDATE OF epoch ON scheduler_lock
+FOR EACH ROW WHEN (NEW.epoch <> OLD.epoch) EXECUTE FUNCTION witness_acquired();
+CREATE TRIGGER witness_removed AFTER DELETE ON sessions
+FOR EACH ROW WHEN (OLD.expires_at < 100) EXECUTE FUNCTION witness_removed();";
+
 impl Evidence {
-    pub(super) fn open(folder: &Path) -> Self {
+    pub(super) fn open(place: &Place) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let options = sqlx::sqlite::SqliteConnectOptions::new()
-            .filename(folder.join("bangui.db"))
-            .busy_timeout(std::time::Duration::from_secs(30));
-        let connection = runtime.block_on(SqliteConnection::connect_with(&options)).unwrap();
+        let connection = runtime.block_on(async {
+            match place {
+                Place::Folder(folder) => {
+                    let options = sqlx::sqlite::SqliteConnectOptions::new()
+                        .filename(folder.join("bangui.db"))
+                        .busy_timeout(BUSY_TIMEOUT);
+                    let connection = SqliteConnection::connect_with(&options).await.unwrap();
+                    Connection::Sqlite(connection)
+                }
+                Place::Server(url) => {
+                    Connection::Postgres(PgConnection::connect(url).await.unwrap())
+                }
+            }
+        });
         Self { runtime, connection }
     }
 
     fn run(&mut self, sql: &'static str) {
-        self.runtime.block_on(sqlx::raw_sql(sql).execute(&mut self.connection)).unwrap();
+        let run = async {
+            match &mut self.connection {
+                Connection::Sqlite(it) => sqlx::raw_sql(sql).execute(it).await.map(drop),
+                Connection::Postgres(it) => sqlx::raw_sql(sql).execute(it).await.map(drop),
+            }
+        };
+        self.runtime.block_on(run).unwrap();
     }
 
     fn rows<T>(&mut self, sql: &'static str) -> Vec<T>
     where
-        T: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow> + Send + Unpin,
+        T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin,
     {
-        self.runtime.block_on(sqlx::query_as(sql).fetch_all(&mut self.connection)).unwrap()
+        let fetch = async {
+            match &mut self.connection {
+                Connection::Sqlite(it) => sqlx::query_as(sql).fetch_all(it).await,
+                Connection::Postgres(it) => sqlx::query_as(sql).fetch_all(it).await,
+            }
+        };
+        self.runtime.block_on(fetch).unwrap()
     }
 
     /// Lets the database note what matters, from now on.
     pub(super) fn place_witnesses(&mut self) {
-        self.run(WITNESSES);
+        self.run(match self.connection {
+            Connection::Sqlite(_) => SQLITE_WITNESSES,
+            Connection::Postgres(_) => POSTGRES_WITNESSES,
+        });
     }
 
     /// An item of work for the scheduled task: a session that has expired.
     pub(super) fn add_work(&mut self) {
-        self.run("INSERT INTO sessions VALUES (randomblob(32), 1, 1, 2, '192.0.2.1')");
+        self.run(match self.connection {
+            Connection::Sqlite(_) => {
+                "INSERT INTO sessions (token_hash, account_id, created_at, expires_at, client_ip) \
+                 VALUES (randomblob(32), 1, 1, 2, '192.0.2.1')"
+            }
+            Connection::Postgres(_) => {
+                "INSERT INTO sessions (token_hash, account_id, created_at, expires_at, client_ip) \
+                 VALUES (decode(md5(random()::text), 'hex'), 1, 1, 2, '192.0.2.1')"
+            }
+        });
     }
 
     pub(super) fn work_left(&mut self) -> i64 {
@@ -116,15 +187,18 @@ impl Evidence {
     }
 
     pub(super) fn acquired(&mut self) -> Vec<Acquired> {
-        self.rows("SELECT epoch, pid, at FROM witness_acquired ORDER BY rowid")
+        self.rows("SELECT epoch, pid, at FROM witness_acquired ORDER BY epoch")
     }
 
     pub(super) fn removed(&mut self) -> Vec<Removed> {
         self.rows("SELECT epoch, at FROM witness_removed ORDER BY at")
     }
 
-    /// What is wrong with the database; `ok` if nothing is.
+    /// What is wrong with the database; `ok` if nothing is, as far as it can be asked.
     pub(super) fn integrity(&mut self) -> String {
+        if let Connection::Postgres(_) = self.connection {
+            return "ok".to_owned();
+        }
         let rows: Vec<(String,)> = self.rows("PRAGMA integrity_check");
         rows.into_iter().map(|row| row.0).collect::<Vec<_>>().join("; ")
     }
