@@ -3,7 +3,7 @@
 //!
 //! A route is documented by an operation `"METHOD /pattern"` in one of those files. They use
 //! OpenAPI's own terms, but for what is the same everywhere and is filled in here:
-//! - an answer or a request that is a text is JSON with the schema of that name; null is no content;
+//! - a text as an answer or a request is JSON with the schema of that name; null is no content;
 //! - `problems` are statuses whose answers are problem documents; any other status is one, too;
 //! - parameters of the path, and who may call, come from the table;
 //! - an object's properties are all `required`, unless it says itself which are.
