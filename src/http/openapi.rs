@@ -1,9 +1,9 @@
 //! The document of the JSON API (OpenAPI 3.1): what the table of routes knows, and beside it what
 //! it does not, the words and shapes in `openapi/*.json`.
 //!
-//! A route is documented by an operation `"METHOD /pattern"` in one of those files. They are written
-//! in OpenAPI's own terms, but for what is the same everywhere and is filled in here:
-//! - an answer or a request that is a text is JSON with the schema of that name; null is no content;
+//! A route is documented by an operation `"METHOD /pattern"` in one of those files. They use
+//! OpenAPI's own terms, but for what is the same everywhere and is filled in here:
+//! - a text as an answer or a request is JSON with the schema of that name; null is no content;
 //! - `problems` are statuses whose answers are problem documents; any other status is one, too;
 //! - parameters of the path, and who may call, come from the table;
 //! - an object's properties are all `required`, unless it says itself which are.
