@@ -148,7 +148,8 @@ impl Import {
             bangui.fail2ban.jail = self.row.jail,
             error.type = Empty,
         );
-        let result = self.run_in_span().instrument(span.clone()).await;
+        // On the heap: what it holds for two databases would be carried by each caller.
+        let result = Box::pin(self.run_in_span()).instrument(span.clone()).await;
         if let Err(error) = &result {
             span.record("otel.status_code", "ERROR").record("error.type", error.kind());
         }

@@ -184,9 +184,10 @@ impl Settings {
         let switches = Switches::read(&mut env);
         let external = External::read(&mut env, switches);
         let data_dir = PathBuf::from(env.text("BANGUI_DATA_DIR").unwrap_or("./data".into()));
+        let listen = listen(&mut env);
         let (database_path, database_url) = database::read(&mut env, &data_dir);
         let settings = Self {
-            listen: listen(&mut env),
+            listen,
             https: is_https(&mut env),
             tls: ServedTls::read(&mut env),
             trusted_proxies: TrustedProxies::read(&mut env),

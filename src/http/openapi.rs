@@ -20,9 +20,10 @@ use super::table::ROUTES;
 
 const INDEX: &str = include_str!("openapi/index.json");
 /// Each with operations and schemas of a subject.
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 6] = [
     include_str!("openapi/auth.json"),
     include_str!("openapi/bans.json"),
+    include_str!("openapi/blocklists.json"),
     include_str!("openapi/common.json"),
     include_str!("openapi/scheduler.json"),
     include_str!("openapi/telemetry.json"),

@@ -1,6 +1,6 @@
 //! Tells which destinations behind the collector take nothing, and why: a key that is refused, say;
-//! at once, and then once a minute. The collector counts and logs it as well, but whoever reads this service's log
-//! must not have to know of the collector's.
+//! at once, and then once a minute. The collector counts and logs it as well, but whoever reads the
+//! log of this service must not have to know of the collector's.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! `GET /metrics`: this instance's part of the collector's exposition, passed through.
 //!
 //! The labels `job` and `instance` are taken out, because whoever scrapes us sets its own, and
-//! several instances behind one collector must not be counted twice. The exposition is looked through
-//! line by line as it comes, and only this instance's part is kept; it is answered when the last
-//! line has come, since one that breaks off must be a 503 and not half of the series.
+//! several instances behind one collector must not be counted twice. The exposition is looked
+//! through line by line as it comes, and only this instance's part is kept; it is answered when the
+//! last line has come, since one that breaks off must be a 503 and not half of the series.
 
 mod own_part;
 
