@@ -49,6 +49,24 @@ struct ExplainedRow {
 
 type OpenRow = (String, String, i64, Option<i64>, Option<String>);
 
+/// A line of fail2ban's log can be read late: after an operator of another instance has lifted the
+/// ban that it tells of. That ban is in history, and over.
+const INSERT_BAN: &str = "\
+    INSERT INTO bans (jail, ip, banned_at, expires_at, source, reason, correlation_id) \
+    SELECT $1, $2, $3, $4, $5, $6, $7 WHERE $5 <> 'log' OR NOT EXISTS (SELECT 1 FROM bans AS own \
+    WHERE own.ip = $2 AND own.jail = $1 AND own.unban_source = 'operator' \
+    AND own.unbanned_at >= $3 AND abs(own.banned_at - $3) <= $8) \
+    ON CONFLICT (jail, ip) WHERE unbanned_at IS NULL DO UPDATE SET \
+    source = CASE WHEN excluded.source = 'operator' \
+    AND abs(bans.banned_at - excluded.banned_at) <= $8 \
+    THEN excluded.source ELSE bans.source END, \
+    correlation_id = CASE WHEN excluded.source = 'operator' \
+    AND abs(bans.banned_at - excluded.banned_at) <= $8 \
+    THEN excluded.correlation_id ELSE bans.correlation_id END, \
+    banned_at = excluded.banned_at, expires_at = excluded.expires_at, \
+    reason = coalesce(excluded.reason, bans.reason) \
+    RETURNING correlation_id";
+
 impl Store {
     /// All bans that have not ended as far as history knows.
     pub async fn open_bans(&self) -> Result<Vec<OpenBan>, Error> {
@@ -94,21 +112,7 @@ impl Store {
             let mut owners = Vec::with_capacity(bans.len());
             for recorded in bans {
                 let write = on!(mut transaction, connection => {
-                    sqlx::query_scalar(
-                        "INSERT INTO bans \
-                         (jail, ip, banned_at, expires_at, source, reason, correlation_id) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7) \
-                         ON CONFLICT (jail, ip) WHERE unbanned_at IS NULL DO UPDATE SET \
-                         source = CASE WHEN excluded.source = 'operator' \
-                         AND abs(bans.banned_at - excluded.banned_at) <= $8 \
-                         THEN excluded.source ELSE bans.source END, \
-                         correlation_id = CASE WHEN excluded.source = 'operator' \
-                         AND abs(bans.banned_at - excluded.banned_at) <= $8 \
-                         THEN excluded.correlation_id ELSE bans.correlation_id END, \
-                         banned_at = excluded.banned_at, expires_at = excluded.expires_at, \
-                         reason = coalesce(excluded.reason, bans.reason) \
-                         RETURNING correlation_id",
-                    )
+                    sqlx::query_scalar(INSERT_BAN)
                     .bind(recorded.ban.jail.as_str())
                     .bind(recorded.ban.ip.to_string())
                     .bind(recorded.ban.banned_at.as_second())
@@ -117,8 +121,9 @@ impl Store {
                     .bind(recorded.reason)
                     .bind(recorded.correlation_id)
                     .bind(SAME_CHANGE_SECONDS)
-                    .fetch_one(connection)
+                    .fetch_optional(connection)
                     .await?
+                    .flatten()
                 });
                 owners.push(write.await?);
             }
@@ -304,6 +309,7 @@ mod tests {
         two_instances_that_notice_the_same_tell_it_once,
         history_keeps_what_fail2ban_forgets,
         an_open_ban_is_not_doubled_but_a_new_one_after_its_end_is_a_row,
+        a_line_that_is_read_after_the_unban_is_no_second_ban,
         the_history_of_an_address_names_the_operators,
     );
 
@@ -338,6 +344,20 @@ mod tests {
         assert_eq!(store.open_bans().await.unwrap()[0].ban, again);
         store.close_bans(&[(first.jail.clone(), first.ip.clone())], 12, "list").await.unwrap();
         store.record_bans(&[recorded(&ban("192.0.2.1", 13))]).await.unwrap();
+        assert_eq!(store.list_history(i64::MAX, 10).await.unwrap().len(), 2);
+    }
+
+    async fn a_line_that_is_read_after_the_unban_is_no_second_ban(store: Store) {
+        let first = ban("192.0.2.1", 10);
+        let by =
+            |ban, source, id| RecordedBan { source, correlation_id: Some(id), ..recorded(ban) };
+        store.record_bans(&[by(&first, "operator", "a")]).await.unwrap();
+        store.close_bans(&[(first.jail.clone(), first.ip.clone())], 12, "operator").await.unwrap();
+        let (late, again) = (ban("192.0.2.1", 11), ban("192.0.2.1", 13));
+        let known = store.record_bans(&[by(&late, "log", "b")]).await.unwrap();
+        assert_eq!(known, [(first.jail.clone(), first.ip.clone())], "it was told");
+        assert_eq!(store.open_bans().await.unwrap(), []);
+        assert_eq!(store.record_bans(&[by(&again, "log", "c")]).await.unwrap(), []);
         assert_eq!(store.list_history(i64::MAX, 10).await.unwrap().len(), 2);
     }
 
