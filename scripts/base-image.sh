@@ -1,17 +1,13 @@
 #!/usr/bin/env bash
-# Makes the base image's file system with debootstrap when the cache lacks it, and prints the path
-# of its archive: what stands for `debian:12-slim` where no image registry can be reached.
-#
-# debootstrap and apt verify every package against Debian's signed lists. Needs root; mounts are
-# made in a namespace of their own. Remove the archive to have it made of newer packages.
+# Prints the path of the archive of the base image's file system, made when the cache lacks it: what
+# stands for `debian:12-slim` where no image registry can be reached. It is the minimal Debian of
+# scripts/debian-root.sh without what the slim image leaves out. Needs root.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${BANGUI_BUILD_CACHE:-$HOME/.cache/bangui-build}/base-image
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-readonly here cache mirror
-readonly SUITE=bookworm KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-readonly BUILD_LIMIT_SECONDS=1800
+readonly here cache
+readonly LOCK_LIMIT_SECONDS=1800
 
 say() { printf '%s\n' "base-image: $*" >&2; }
 fail() {
@@ -19,7 +15,7 @@ fail() {
   exit 1
 }
 
-# What the slim image leaves out too: pages that nobody reads in a container, lists that age.
+# Pages that nobody reads in a container, and lists that age.
 slim_down() {
   local root=$1
   find "$root/usr/share/doc" -type f ! -name copyright -delete
@@ -40,52 +36,27 @@ Dir::Cache::pkgcache "";
 Dir::Cache::srcpkgcache "";
 Acquire::Languages "none";
 CONF
-  cat >"$root/etc/apt/sources.list" <<LIST
-deb $mirror $SUITE main
-deb $mirror $SUITE-updates main
-deb ${mirror%/debian}/debian-security $SUITE-security main
-LIST
-  rm -f "$root/etc/resolv.conf" "$root/etc/hostname"
 }
 
-# In a mount namespace: debootstrap's own mounts of /proc end with it.
-inside() {
-  local packages=$1 work=$2
-  DEBOOTSTRAP_DIR=$packages/usr/share/debootstrap "$packages/usr/sbin/debootstrap" \
-    --variant=minbase --keyring="$KEYRING" "$SUITE" "$work/root" "$mirror" >"$work/log" 2>&1 || {
-    tail -n 5 "$work/log" >&2
-    fail "debootstrap failed"
-  }
-  umount "$work/root/proc" "$work/root/sys" 2>/dev/null || true
-  slim_down "$work/root"
-  tar -C "$work/root" --numeric-owner --sort=name --one-file-system -czf "$work/base.tar.gz" .
-}
 
-if [ "${1:-}" = --inside ]; then
-  shift
-  inside "$@"
-  exit
-fi
-
-packages=$("$here/engine-packages.sh")
-key=$( (cat "$here/base-image.sh"; basename "$packages"; uname -m; echo "$mirror") | sha256sum)
-archive=$cache/base-${key:0:16}.tar.gz
+[ "$(id -u)" -eq 0 ] || fail "a root folder with its owners can only be made by root"
+root_archive=$("$here/debian-root.sh")
+key=$( (cat "$here/base-image.sh" && basename "$root_archive") | sha256sum | cut -c1-16)
+archive=$cache/base-$key.tar.gz
+mkdir -p "$cache"
 if [ ! -f "$archive" ]; then
-  [ "$(id -u)" -eq 0 ] || fail "debootstrap needs root"
-  [ -f "$KEYRING" ] || fail "$KEYRING is missing (Debian: debian-archive-keyring)"
-  mkdir -p "$cache"
   exec 9>"$cache/lock"
-  flock -w "$BUILD_LIMIT_SECONDS" 9 || fail "another run has held $cache/lock too long"
+  flock -w "$LOCK_LIMIT_SECONDS" 9 || fail "another run has held $cache/lock too long"
 fi
 if [ ! -f "$archive" ]; then
-  say "making it with debootstrap, about 3 minutes the first time"
   rm -rf "$cache"/work.*
   work=$(mktemp -d "$cache/work.XXXXXX")
-  # debootstrap's root must be open for the users in it.
-  chmod 755 "$work"
   trap 'rm -rf "$work"' EXIT
-  timeout "$BUILD_LIMIT_SECONDS" nice -n 5 unshare --mount --pid --fork --kill-child --mount-proc \
-    "$here/base-image.sh" --inside "$packages" "$work" 9>&- >&2 || fail "the build failed"
+  mkdir "$work/root"
+  tar --numeric-owner -C "$work/root" -xpzf "$root_archive"
+  slim_down "$work/root"
+  tar -C "$work/root" --numeric-owner --sort=name --one-file-system -czf "$work/base.tar.gz" .
+  # A move within one file system is atomic: nobody ever sees half an archive.
   mv "$work/base.tar.gz" "$archive"
 fi
 printf '%s\n' "$archive"

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Prints the folder that holds Debian's Docker engine, iptables and debootstrap, unpacked into the
-# cache and not installed: scripts/with-engine.sh and scripts/base-image.sh use them.
+# Prints the folder that holds Debian's Docker engine and iptables, unpacked into the cache and not
+# installed: scripts/with-engine.sh uses them.
 set -euo pipefail
 
-exec "$(dirname "${BASH_SOURCE[0]}")/debian-packages.sh" --with-dependencies \
-  docker.io iptables debootstrap
+exec "$(dirname "${BASH_SOURCE[0]}")/debian-packages.sh" --with-dependencies docker.io iptables

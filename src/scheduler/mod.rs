@@ -1,9 +1,9 @@
 //! Work that nobody asked for: watching fail2ban and this process, telling what the audit log
 //! holds, sending canary records, checking that they arrive, and the scheduled tasks.
 //!
-//! Each instance watches its own fail2ban, tells what it finds in the audit log and sends canaries
-//! on its own way to the collector. Scheduled tasks work on what all instances share, so one
-//! instance runs them: the one with the lock.
+//! Each instance watches fail2ban for itself, tells what it finds in the audit log and sends
+//! canaries on its own way to the collector. Scheduled tasks work on what all instances share, so
+//! one instance runs them: the one with the lock.
 
 mod canary;
 mod destinations;
