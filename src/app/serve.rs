@@ -15,7 +15,7 @@ use crate::audit::Audit;
 use crate::auth::Auth;
 use crate::blocklists::{self, Blocklists};
 use crate::collector::{Collector, OwnLog};
-use crate::config::Settings;
+use crate::config::{Schedules, Settings};
 use crate::edge::{Services, Site};
 use crate::fail2ban::{Client, Limits};
 use crate::history::History;
@@ -219,13 +219,13 @@ fn tasks(
         history_days: settings.maintenance.history_retention_days,
         audit_days: settings.maintenance.audit_retention_days,
     };
-    let cleanup_schedule = settings.session_cleanup_schedule.clone();
-    let check_interval = Duration::from_secs(settings.blocklists.check_seconds.into());
+    let Schedules { session_cleanup, history_retention, history_sync, blocklist_refresh } =
+        settings.schedules.clone();
     vec![
-        scheduler::remove_expired_sessions(auth.clone(), cleanup_schedule),
-        scheduler::remove_old_rows(history.clone(), audit.clone(), retention),
-        scheduler::sync_history(history.clone(), retention),
-        scheduler::refresh_blocklists(blocklists.clone(), check_interval),
+        scheduler::remove_expired_sessions(auth.clone(), session_cleanup),
+        scheduler::remove_old_rows(history.clone(), audit.clone(), retention, history_retention),
+        scheduler::sync_history(history.clone(), retention, history_sync),
+        scheduler::refresh_blocklists(blocklists.clone(), blocklist_refresh),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! `BANGUI_BLOCKLIST_*`: where lists of addresses may come from, and how often they are looked at.
+//! `BANGUI_BLOCKLIST_*`: where lists of addresses may come from, and when an import is slow.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -6,8 +6,6 @@ use std::path::PathBuf;
 use super::{Environment, seconds};
 
 const DIR: &str = "BANGUI_BLOCKLIST_DIR";
-/// Whether a list is due costs one small question.
-const CHECK_SECONDS: RangeInclusive<u32> = 1..=24 * 3600;
 const SLOW_SECONDS: RangeInclusive<u32> = 1..=24 * 3600;
 
 /// The settings of blocklists.
@@ -17,8 +15,6 @@ pub struct BlocklistSettings {
     pub dir: Option<PathBuf>,
     /// Whether lists may come from private networks and this host.
     pub allow_private_sources: bool,
-    /// How often it is looked for lists that are due.
-    pub check_seconds: u32,
     /// After how long an import is told to be slow.
     pub slow_seconds: u32,
 }
@@ -32,7 +28,6 @@ impl BlocklistSettings {
         Self {
             dir,
             allow_private_sources: env.boolean("BANGUI_BLOCKLIST_ALLOW_PRIVATE_SOURCES", false),
-            check_seconds: seconds(env, "BANGUI_BLOCKLIST_CHECK_SECONDS", 300, CHECK_SECONDS),
             slow_seconds: seconds(env, "BANGUI_BLOCKLIST_SLOW_SECONDS", 300, SLOW_SECONDS),
         }
     }
@@ -51,6 +46,6 @@ mod tests {
         let (settings, problems) = read(&[]);
         assert_eq!((settings.dir, settings.allow_private_sources, problems), (None, false, 0));
         assert_eq!(read(&[(DIR, "lists")]).1, 1);
-        assert_eq!(read(&[("BANGUI_BLOCKLIST_CHECK_SECONDS", "0")]).1, 1);
+        assert_eq!(read(&[("BANGUI_BLOCKLIST_SLOW_SECONDS", "0")]).1, 1);
     }
 }

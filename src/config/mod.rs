@@ -22,13 +22,13 @@ mod providers;
 mod proxies;
 mod queries;
 mod quiet;
+mod schedules;
 mod served_tls;
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 pub use blocklists::BlocklistSettings;
 pub use client::ClientSettings;
@@ -42,9 +42,10 @@ pub use link::{Link, Summary, Tls};
 pub use maintenance::Maintenance;
 pub use proxies::TrustedProxies;
 pub use quiet::{ENDPOINTS, QuietEndpoints};
+pub use schedules::Schedules;
 pub use served_tls::ServedTls;
 
-use crate::domain::{Schedule, Secret};
+use crate::domain::Secret;
 use export::Switches;
 
 /// How detailed the log is, from most to least.
@@ -128,8 +129,8 @@ pub struct Settings {
     pub api_token: Option<ApiToken>,
     /// How long the scheduler's lock outlives its holder's last heartbeat.
     pub scheduler_lease_seconds: u32,
-    /// When expired sessions are removed.
-    pub session_cleanup_schedule: Schedule,
+    /// When each scheduled task runs.
+    pub schedules: Schedules,
     /// Upkeep of the database, and of the way of telemetry.
     pub maintenance: Maintenance,
     /// Lists of addresses from elsewhere.
@@ -174,9 +175,6 @@ const API_TOKEN_MIN_LENGTH: usize = 16;
 /// Clocks are compared in whole seconds, so a shorter lease is none. Nobody should have to wait
 /// longer than an hour for a dead instance.
 const SCHEDULER_LEASE_SECONDS: RangeInclusive<u32> = 2..=3600;
-/// Sessions end after half a day.
-const SESSION_CLEANUP_SECONDS: RangeInclusive<u32> = 1..=24 * 3600;
-const DEFAULT_SESSION_CLEANUP_SECONDS: u32 = 3600;
 
 impl Settings {
     /// Reads all settings, or tells everything that is wrong with them.
@@ -203,7 +201,7 @@ impl Settings {
                 30,
                 SCHEDULER_LEASE_SECONDS,
             ),
-            session_cleanup_schedule: session_cleanup_schedule(&mut env),
+            schedules: Schedules::read(&mut env),
             maintenance: Maintenance::read(&mut env),
             blocklists: BlocklistSettings::read(&mut env),
             log: Log::read(&mut env),
@@ -290,23 +288,6 @@ fn seconds(env: &mut Environment, name: &str, default: u32, range: RangeInclusiv
             default
         }
     }
-}
-
-/// When a task runs: a number of seconds or a cron expression.
-fn schedule(env: &mut Environment, name: &str, default_seconds: u32) -> Schedule {
-    env.parse(name, Schedule::Every(Duration::from_secs(default_seconds.into())))
-}
-
-/// It had a setting of its own before all tasks had one of the same form.
-fn session_cleanup_schedule(env: &mut Environment) -> Schedule {
-    const NAME: &str = "BANGUI_TASK_SESSION_CLEANUP_SCHEDULE";
-    const EARLIER: &str = "BANGUI_SESSION_CLEANUP_SECONDS";
-    if env.text(NAME).is_some() && env.text(EARLIER).is_some() {
-        env.problem(EARLIER, format!("is set together with {NAME}; set one"));
-    }
-    let default = DEFAULT_SESSION_CLEANUP_SECONDS;
-    let default = seconds(env, EARLIER, default, SESSION_CLEANUP_SECONDS);
-    schedule(env, NAME, default)
 }
 
 fn admin_password(env: &mut Environment) -> Option<Secret<String>> {
@@ -396,19 +377,6 @@ mod tests {
         assert_eq!(found.len(), 9, "{found:?}");
         assert!(found.iter().all(|line| !line.contains("hunt2")), "{found:?}");
         assert!(found[0].starts_with("BANGUI_LISTEN: "), "{found:?}");
-    }
-
-    #[test]
-    fn a_task_has_a_schedule_of_one_form() {
-        let shown = |pairs: [(&str, &str); 1]| {
-            let settings = Settings::read(Environment::from_pairs(pairs)).unwrap();
-            settings.session_cleanup_schedule.to_string()
-        };
-        assert_eq!(shown([("BANGUI_LISTEN", "")]), "3600");
-        assert_eq!(shown([("BANGUI_SESSION_CLEANUP_SECONDS", "60")]), "60");
-        let name = "BANGUI_TASK_SESSION_CLEANUP_SCHEDULE";
-        assert_eq!(shown([(name, "7200")]), "7200");
-        assert_eq!(shown([(name, "*/10 3 * * MON")]), "*/10 3 * * MON");
     }
 
     #[test]

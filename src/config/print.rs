@@ -31,13 +31,11 @@ impl Display for Settings {
             ("BANGUI_API_TOKEN", masked(self.api_token.is_some())),
             ("BANGUI_API_TOKEN_SCOPE", scope.to_owned()),
             ("BANGUI_SCHEDULER_LEASE_SECONDS", self.scheduler_lease_seconds.to_string()),
-            ("BANGUI_TASK_SESSION_CLEANUP_SCHEDULE", self.session_cleanup_schedule.to_string()),
             ("BANGUI_BLOCKLIST_DIR", shown(self.blocklists.dir.as_deref())),
             (
                 "BANGUI_BLOCKLIST_ALLOW_PRIVATE_SOURCES",
                 self.blocklists.allow_private_sources.to_string(),
             ),
-            ("BANGUI_BLOCKLIST_CHECK_SECONDS", self.blocklists.check_seconds.to_string()),
             ("BANGUI_BLOCKLIST_SLOW_SECONDS", self.blocklists.slow_seconds.to_string()),
             ("BANGUI_LOG_LEVEL", self.log.level.as_str().to_owned()),
             ("BANGUI_SUPPRESS_THIRD_PARTY_LOGS", self.log.suppress_third_party.to_string()),
@@ -58,7 +56,8 @@ impl Display for Settings {
             ("OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", buffer.batch_records.to_string()),
             ("BANGUI_EXTERNAL_LOGGING_BUFFER_SIZE", buffer.buffer_records.to_string()),
         ];
-        let mut lines = lines.into_iter().chain(self.maintenance.lines());
+        let mut lines =
+            lines.into_iter().chain(self.schedules.lines()).chain(self.maintenance.lines());
         lines.try_for_each(|(name, value)| writeln!(f, "{name}={value}"))?;
         let summary = &self.export.summary;
         writeln!(f, "OTEL_EXPORTER_OTLP_HEADERS={}", masked(summary.has_headers))?;

@@ -109,11 +109,11 @@ pub fn remove_expired_sessions(auth: Auth, schedule: Schedule) -> Task {
 }
 
 /// The task that imports the blocklists that are due.
-pub fn refresh_blocklists(blocklists: Blocklists, interval: Duration) -> Task {
-    Task::new("blocklist_refresh", interval, BLOCKLIST_REFRESH_LIMIT, move |lease| {
+pub fn refresh_blocklists(blocklists: Blocklists, schedule: Schedule) -> Task {
+    Task::new("blocklist_refresh", schedule, BLOCKLIST_REFRESH_LIMIT, move |run| {
         let blocklists = blocklists.clone();
         async move {
-            let fence = lease.fence().ok_or("the scheduler lock was lost")?;
+            let fence = run.fence().ok_or("the scheduler lock was lost")?;
             blocklists.refresh_due(fence).await
         }
     })

@@ -7,12 +7,11 @@ use tokio::time::sleep;
 
 use super::task::{Outcome, Run, Task};
 use crate::audit::Audit;
+use crate::domain::Schedule;
 use crate::history::{History, Synced};
 use crate::lock::Fence;
 use crate::telemetry::span;
 
-/// Often, so that there is little to do each time; an alert looks for a success within 3 hours.
-const INTERVAL: Duration = Duration::from_secs(3600);
 /// A first run behind years of history has many steps.
 const LIMIT: Duration = Duration::from_secs(600);
 /// Rows of one transaction: some ten milliseconds of the database.
@@ -41,8 +40,13 @@ impl Retention {
 }
 
 /// The task that removes what is older than it has to be kept.
-pub fn remove_old_rows(history: History, audit: Audit, retention: Retention) -> Task {
-    Task::new("history_retention", INTERVAL, LIMIT, move |run| {
+pub fn remove_old_rows(
+    history: History,
+    audit: Audit,
+    retention: Retention,
+    schedule: Schedule,
+) -> Task {
+    Task::new("history_retention", schedule, LIMIT, move |run| {
         let (history, audit) = (history.clone(), audit.clone());
         async move {
             let (mut bans, mut audit_rows) = (0, 0);
@@ -89,8 +93,8 @@ where
 
 /// The task that fetches what happened while nobody watched. What the retention would remove at
 /// once is not fetched.
-pub fn sync_history(history: History, retention: Retention) -> Task {
-    Task::new("history_sync", INTERVAL, LIMIT, move |run| {
+pub fn sync_history(history: History, retention: Retention, schedule: Schedule) -> Task {
+    Task::new("history_sync", schedule, LIMIT, move |run| {
         let history = history.clone();
         async move {
             let after = Retention::before(retention.history_days).unwrap_or_default();

@@ -187,7 +187,7 @@ fn an_import_that_was_killed_is_taken_up_by_the_scheduler_and_nothing_is_doubled
         builder(&fail2ban)
             .data_dir(folder.path())
             .env("BANGUI_SCHEDULER_LEASE_SECONDS", 2)
-            .env("BANGUI_BLOCKLIST_CHECK_SECONDS", 1)
+            .env("BANGUI_TASK_BLOCKLIST_REFRESH_SCHEDULE", 1)
             .start()
     };
     let entries: Vec<String> =
