@@ -1,4 +1,4 @@
-//! `BANGUI_TASK_<NAME>_SCHEDULE`: when each scheduled task runs, in seconds or by a cron expression.
+//! `BANGUI_TASK_<NAME>_SCHEDULE`: when each scheduled task runs, by seconds or a cron expression.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;

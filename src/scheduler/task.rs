@@ -171,12 +171,17 @@ impl Task {
             Err(failure) => Err(failure.clone()),
         };
         let seconds = started.elapsed().as_secs_f64();
-        metrics::task(self.name, seconds, result.as_ref().err().map(|failure| failure.kind));
         let row = row.ok();
         let at = match row {
             Some((id, _)) => finish(lease, runs, id, end(&result, seconds), stop).await,
-            None => None,
+            None => Ok(None),
         };
+        // A run that woke up behind its time has done nothing that counts.
+        let (at, result) = match at {
+            Ok(at) => (at, result),
+            Err(lost) => (None, result.and(Err(lost))),
+        };
+        metrics::task(self.name, seconds, result.as_ref().err().map(|failure| failure.kind));
         Ended { row, at, result: tell(result, seconds) }
     }
 
@@ -225,25 +230,27 @@ impl Task {
 }
 
 /// Writes how a run ended. What cannot be written is told; the row then counts as interrupted when
-/// the next run begins, or the next holder of the lock sees it.
+/// the next run begins, or the next holder of the lock sees it. A failure says that the lock is
+/// lost.
 async fn finish(
     lease: &Lease,
     runs: &Runs,
     id: i64,
     end: TaskEnd,
     stop: &CancellationToken,
-) -> Option<i64> {
+) -> Result<Option<i64>, Failure> {
     let mut attempts = 0;
     loop {
-        let error = match runs.finish(lease.fence()?, id, end.clone()).await {
-            Ok(at) => return Some(at),
-            Err(Error::Fenced { .. }) => return None,
+        let fence = lease.fence().ok_or_else(Failure::lock_lost)?;
+        let error = match runs.finish(fence, id, end.clone()).await {
+            Ok(at) => return Ok(Some(at)),
+            Err(Error::Fenced { .. }) => return Err(Failure::lock_lost()),
             Err(error) => error,
         };
         attempts += 1;
         if attempts == FINISH_ATTEMPTS || stop.is_cancelled() {
             tracing::error!(name: "task_end_not_recorded", error = %error);
-            return None;
+            return Ok(None);
         }
         sleep(FINISH_PAUSE).await;
     }

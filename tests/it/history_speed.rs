@@ -140,7 +140,7 @@ fn a_heartbeat_is_one_small_statement() {
     let waiter = start(&receivers[1]);
     waiter.wait_for_event("scheduler_lock_held_by_other_instance");
     // The first runs of the tasks write under the lock, once.
-    for task in ["session_cleanup", "history_retention"] {
+    for task in ["session_cleanup", "history_retention", "history_sync", "blocklist_refresh"] {
         holder.wait_for("task_completed", |line| line["task"] == task);
     }
     // What was counted until then has been exported.

@@ -48,6 +48,7 @@ fn builder(folder: &Path, fail2ban: &Fail2ban) -> Builder {
         .env("BANGUI_API_TOKEN_SCOPE", "write")
         .env("BANGUI_SCHEDULER_LEASE_SECONDS", LEASE.as_secs())
         .env("BANGUI_SESSION_CLEANUP_SECONDS", 1)
+        .only_session_cleanup()
 }
 
 /// All at once, on a database that is not there yet.

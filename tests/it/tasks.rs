@@ -15,10 +15,13 @@ const TASKS: &str = "/api/scheduler/tasks";
 const RUNS: &str = "/api/scheduler/tasks/session_cleanup/runs";
 
 fn builder(folder: &Path, lease_seconds: u32) -> Builder {
-    Bangui::builder().data_dir(folder).env("BANGUI_SCHEDULER_LEASE_SECONDS", lease_seconds)
+    Bangui::builder()
+        .data_dir(folder)
+        .env("BANGUI_SCHEDULER_LEASE_SECONDS", lease_seconds)
+        .only_session_cleanup()
 }
 
-/// The one task, as a client is told of it.
+/// The first task, as a client is told of it.
 fn task(client: &Client) -> Value {
     let mut list = client.get(TASKS).expect(200).json();
     assert_eq!((&list["items"][0]["name"], &list["next"]), (&json!(TASK), &Value::Null));
@@ -45,6 +48,7 @@ fn a_run_that_is_asked_for_continues_the_trace_of_the_request() {
     let receiver = OtlpReceiver::start();
     let bangui = Bangui::builder()
         .env("BANGUI_API_TOKEN", "read-only-token-4711")
+        .only_session_cleanup()
         .export_to(&receiver, "grpc")
         .start();
     let admin = bangui.admin();

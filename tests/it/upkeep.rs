@@ -36,13 +36,19 @@ fn what_is_old_enough_goes_and_all_else_stays() {
         "INSERT INTO audit (at, actor, client_ip, action, result, told_at) VALUES \
          (1, 'told', '', 'login', 'success', 2), (unixepoch(), 'young', '', 'login', 'success', 2)",
     );
-    let bangui =
-        Bangui::builder().data_dir(folder.path()).env("BANGUI_AUDIT_RETENTION_DAYS", 30).start();
-    let line = bangui.wait_for_event("history_rows_removed");
-    assert_eq!((&line["bans"], &line["audit_rows"]), (&json!(1200), &json!(1)));
-    let completed = bangui.wait_for("task_completed", |line| line["task"] == "history_retention");
-    assert_eq!(completed["changes"], 1201);
-    assert_eq!(completed["correlation_id"], line["correlation_id"]);
+    let bangui = Bangui::builder()
+        .data_dir(folder.path())
+        .env("BANGUI_AUDIT_RETENTION_DAYS", 30)
+        .env("BANGUI_TASK_HISTORY_RETENTION_SCHEDULE", 1)
+        .start();
+    let found = bangui.wait_for_event("history_rows_removed");
+    assert_eq!((&found["bans"], &found["audit_rows"]), (&json!(1200), &json!(1)));
+    let is_it = |line: &Value| line["correlation_id"] == found["correlation_id"];
+    let completed = bangui.wait_for("task_completed", is_it);
+    assert_eq!(
+        (&completed["task"], &completed["changes"]),
+        (&json!("history_retention"), &json!(1201))
+    );
     assert_eq!(database.number("SELECT count(*) FROM bans"), 3);
     assert_eq!(database.number("SELECT count(*) FROM audit WHERE actor = 'told'"), 0);
     assert_eq!(database.number("SELECT count(*) FROM audit WHERE actor = 'young'"), 1);
@@ -68,7 +74,8 @@ fn write(path: &Path, rows: &[(&str, i64, i64)]) {
 fn bans_that_nobody_saw_are_fetched_and_none_is_doubled() {
     let server = Fail2ban::start();
     let folder = tempfile::tempdir().unwrap();
-    let start = || Bangui::builder().data_dir(folder.path()).fail2ban(&server).start();
+    let builder = || Bangui::builder().data_dir(folder.path()).fail2ban(&server);
+    let start = || builder().env("BANGUI_TASK_HISTORY_SYNC_SCHEDULE", 1).start();
     let bangui = start();
     let admin = bangui.admin();
     bangui.wait_for_fail2ban(&admin);
@@ -102,7 +109,7 @@ fn bans_that_nobody_saw_are_fetched_and_none_is_doubled() {
     let banned_at: Timestamp = seen["banned_at"].as_str().unwrap().parse().unwrap();
     write(&path, &[("198.51.100.1", banned_at.as_second() - 1000, 600)]);
     let bangui = start();
-    let line = bangui.wait_for_event("history_synced");
+    let line = bangui.wait_for("history_synced", |line| line["added"] != 0);
     assert_eq!((&line["added"], &line["task"]), (&json!(2), &json!("history_sync")), "{line}");
     let admin = bangui.admin();
     let added = history(&admin, "198.51.100.2");

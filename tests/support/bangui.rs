@@ -84,6 +84,15 @@ impl Builder {
             .env("OTEL_METRIC_EXPORT_INTERVAL", 300)
     }
 
+    /// Of the scheduled tasks, only the one that removes sessions runs: the others wait for 29
+    /// February.
+    pub(crate) fn only_session_cleanup(mut self) -> Self {
+        for task in ["HISTORY_RETENTION", "HISTORY_SYNC", "BLOCKLIST_REFRESH"] {
+            self = self.env(&format!("BANGUI_TASK_{task}_SCHEDULE"), "0 0 29 2 *");
+        }
+        self
+    }
+
     /// A command line of the binary in this environment.
     pub(crate) fn command(&self, folder: &Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bangui"));
