@@ -13,7 +13,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 # $(call need,TOOL,ADVICE): one clear line for a missing tool.
 need = @command -v $(1) >/dev/null || { echo "make: $(1) is missing: $(2)" >&2; exit 1; }
 
-.PHONY: help run ui build images compose-test test test-all ci chaos deb bench checks fmt lint clean
+.PHONY: help run ui build images compose-test deb-test test test-all ci chaos deb bench checks fmt lint clean
 .PHONY: need-cargo need-node need-go need-python
 
 help: ## list the commands
@@ -44,9 +44,13 @@ chaos: need-cargo need-node need-go ## faults and restarts of destinations and i
 images: need-cargo need-node need-go ## build every image of docker-compose.yml, also without a registry
 	@scripts/with-engine.sh --build scripts/images.sh
 
-# No part of `ci`, which checks the files alone: it takes some ten minutes.
-compose-test: need-cargo need-node need-go need-python ## run docker-compose.yml on a real Docker engine
+# No part of `ci`, which checks the files alone: it takes some fifteen minutes.
+compose-test: need-cargo need-node need-go need-python ## docker-compose.yml on a real engine, and deb-test
 	@scripts/compose-test.sh
+	@$(MAKE) deb-test
+
+deb-test: build need-go ## the Debian package in a fresh Debian with its own systemd
+	@scripts/deb-test.sh
 
 deb: need-cargo need-go ## the Debian package of BanGUI and its collector, in target/debian
 	@scripts/lint-deb.sh "$$(scripts/build-deb.sh)"

@@ -115,7 +115,6 @@ run_part() {
     deploy)
       step "deploy: system services" scripts/test-units.sh || true
       step "deploy: Kubernetes" scripts/test-kubernetes.sh || true
-      step "deploy: Debian package" scripts/deb-test.sh || true
       ;;
     *)
       printf 'test: no such part: %s\n' "$1" >&2
