@@ -8,7 +8,7 @@
 #   rules       the alert rules do what their tests say
 #   browser     the story in a real Chromium
 #   collector   the collector accepts its configuration
-#   deploy      confinement of the system services, Kubernetes objects, the Debian package
+#   deploy      confinement of the system services, Kubernetes objects
 #   components  the collector's own components
 #   destinations   what arrives where the collector sends it
 #   chaos       the same through minutes of faults and restarts of the real servers; and five
