@@ -90,10 +90,7 @@ run_part() {
       check "page: types" npm --prefix ui run --silent check
       step "page: unit tests" npm --prefix ui test --silent || true
       ;;
-    cargo)
-      # Many of them wait for a server or for a moment; those that are heavy take turns.
-      step "cargo test" cargo test --locked --no-fail-fast -- --test-threads=4 || true
-      ;;
+    cargo) step "cargo test" cargo test --locked --no-fail-fast || true ;;
     rules) check "prometheus: alert rules" scripts/test-rules.sh ;;
     browser) browser ;;
     components) step "collector: components" scripts/test-components.sh || true ;;

@@ -158,7 +158,9 @@ func TestAClientCertificateIsShown(t *testing.T) {
 	relay := open(t, Relay{Target: target.URL, TLS: trusting(certificate)})
 	status, body = ask(t, http.DefaultClient, relay)
 	assert.Equal(t, http.StatusBadGateway, status)
-	assert.Contains(t, body, "certificate")
+	// In TLS 1.3 the refusal may come when the request is on its way, and only a broken pipe is seen.
+	assert.Contains(t, body, "cannot reach")
+	assert.NotContains(t, body, "|")
 }
 
 func TestAServerThatIsNotTheRightOneIsToldNothing(t *testing.T) {
