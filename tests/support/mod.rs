@@ -27,6 +27,7 @@ mod muted;
 mod opensearch;
 mod otlp;
 mod otlp_server;
+mod ports;
 #[allow(dead_code)]
 pub(crate) mod postgres;
 mod process;
@@ -48,7 +49,6 @@ mod tls;
 mod upstream;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
@@ -79,6 +79,7 @@ pub(crate) use monitor::{Monitor, Series};
 pub(crate) use muted::Muted;
 pub(crate) use opensearch::OpenSearch;
 pub(crate) use otlp::OtlpReceiver;
+pub(crate) use ports::free_port;
 pub(crate) use process::Process;
 #[allow(unused_imports)]
 pub(crate) use prometheus::Prometheus;
@@ -92,6 +93,7 @@ pub(crate) use sink::{Counts, Received, Sink, SinkOptions};
 #[allow(unused_imports)]
 pub(crate) use sse::{Event, Events};
 pub(crate) use stack::Stack;
+#[allow(unused_imports)]
 pub(crate) use tls::TlsProxy;
 #[allow(unused_imports)]
 pub(crate) use upstream::{Manner, Upstream};
@@ -181,15 +183,6 @@ pub(crate) fn inherited() -> Vec<(&'static str, String)> {
 /// A number that differs with each call.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
-}
-
-/// A port of 127.0.0.1 on which nobody listens, below the range from which the kernel takes
-/// ports for outgoing connections, so that it stays free until it is used.
-pub(crate) fn free_port() -> u16 {
-    (0..200)
-        .map(|_| 10_000 + u16::try_from(random() % 9_900).unwrap())
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("no free port among 200")
 }
 
 /// Lets one heavy test run at a time: the machine may have two cores.
