@@ -116,7 +116,8 @@ impl From<blocklists::Error> for Failure {
             Error::Stopping => Self::new(Kind::Stopping, error),
             Error::Fail2ban(cause) => Self::from(crate::jails::Error::from(cause)),
             Error::Download(_) | Error::File(_) | Error::List(_) => Self::field("source", error),
-            Error::Store(_) | Error::Interrupted => Self::internal(error),
+            Error::Store(cause) => Self::store(&cause, cause.is_unavailable()),
+            Error::Interrupted => Self::internal(error),
         }
     }
 }
@@ -124,4 +125,20 @@ impl From<blocklists::Error> for Failure {
 /// As many lists as there may be.
 pub const fn max() -> usize {
     BLOCKLISTS_MAX
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::temporary;
+
+    #[tokio::test]
+    async fn a_database_that_is_away_is_told_as_such() {
+        let (_folder, store) = temporary().await;
+        store.close().await;
+        let error = store.blocklists().await.unwrap_err();
+        let failure = Failure::from(blocklists::Error::from(error));
+        assert_eq!(failure.kind(), Kind::Unavailable, "{failure:?}");
+        assert!(failure.retry_after().is_some());
+    }
 }

@@ -150,7 +150,7 @@ impl Failure {
     }
 
     /// The store failed. Whether it is away, the client is told; why, only the log.
-    fn store(error: impl Display, is_unavailable: bool) -> Self {
+    pub(super) fn store(error: impl Display, is_unavailable: bool) -> Self {
         if !is_unavailable {
             return Self::internal(error);
         }

@@ -15,6 +15,7 @@ mod forwarded;
 mod headers;
 mod observe;
 mod openapi;
+mod places;
 mod problem;
 mod rate;
 mod recover;

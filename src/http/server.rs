@@ -13,7 +13,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
@@ -22,13 +21,12 @@ use tower::ServiceExt as _;
 use super::Services;
 use super::body::BodyError;
 use super::client_address::{Peer, logged};
+use super::places::{Place, Places};
 use super::stack::{self, Stack};
 use super::tls::{Protocol, Refused, Tls};
 use crate::config::{ClientIpLogging, ServedTls};
 use crate::grpc::{self, Grpc};
 
-/// Connections at once; further ones wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 1024;
 /// A client has so long to send a request's head; an idle connection ends after it.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause between two looks at a preface that comes byte by byte.
@@ -48,6 +46,7 @@ pub struct Server {
     stack: Stack,
     tls: Option<Arc<Tls>>,
     log_client_ip: ClientIpLogging,
+    places: Places,
 }
 
 /// Why a server cannot start.
@@ -81,10 +80,11 @@ impl Server {
     ) -> Result<Self, Error> {
         let tls = tls.map(|tls| Tls::new(tls).map_err(Error::Tls)).transpose()?.map(Arc::new);
         let log_client_ip = services.site.log_client_ip;
+        let places = Places::new(services.site.trusted_proxies.clone());
         let stack = stack::build(services.clone(), Grpc::new(services)?)?;
         let listener =
             TcpListener::bind(address).await.map_err(|error| Error::Listen { address, error })?;
-        Ok(Self { listener, stack, tls, log_client_ip })
+        Ok(Self { listener, stack, tls, log_client_ip, places })
     }
 
     /// The address that it listens on; the port is real even when 0 was asked for.
@@ -96,17 +96,17 @@ impl Server {
 /// Serves until `stop`, then lets running requests finish within a time limit.
 pub async fn serve(server: Server, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     if let Some(tls) = server.tls.clone() {
         tokio::spawn(tls.keep_current(stop.clone()));
     }
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accept(&server.listener, &connections) => accepted,
+            accepted = accept(&server) => accepted,
         };
-        let (stream, peer, permit) = match accepted {
-            Ok(accepted) => accepted,
+        let (stream, peer, place) = match accepted {
+            Ok(Some(accepted)) => accepted,
+            Ok(None) => continue,
             Err(error) => {
                 tracing::warn!(name: "http_accept_failed", error = %error);
                 sleep(ACCEPT_PAUSE).await;
@@ -117,7 +117,7 @@ pub async fn serve(server: Server, stop: CancellationToken) {
         let (silent, tls) = (stop.clone(), server.tls.clone());
         let client_ip = logged(peer.ip(), server.log_client_ip);
         tokio::spawn(async move {
-            let _permit = permit;
+            let _place = place;
             let begun = tokio::select! {
                 // A browser's spare connection must not hold up the drain.
                 () = silent.cancelled() => None,
@@ -147,15 +147,18 @@ pub async fn serve(server: Server, stop: CancellationToken) {
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let permit = connections.clone().acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
+/// The next connection; nothing for one too many of its client, which is closed at once.
+async fn accept(server: &Server) -> std::io::Result<Option<(TcpStream, SocketAddr, Place)>> {
+    let free = server.places.free().await?;
+    let (stream, peer) = server.listener.accept().await?;
+    let Some(place) = server.places.take(free, peer.ip()) else {
+        let client_ip = logged(peer.ip().to_canonical(), server.log_client_ip);
+        tracing::warn!(name: "http_connection_refused", client_ip);
+        return Ok(None);
+    };
     // Small answers must not wait for more; a failure only costs some milliseconds.
     let _ = stream.set_nodelay(true);
-    Ok((stream, peer, permit))
+    Ok(Some((stream, peer, place)))
 }
 
 /// What a connection's bytes go through.

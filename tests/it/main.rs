@@ -31,6 +31,7 @@ mod external_settings;
 mod facts;
 mod fail2ban;
 mod fail2ban_outages;
+mod floods;
 mod grpc;
 mod grpc_alike;
 mod grpc_watch;
