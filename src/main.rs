@@ -22,8 +22,8 @@ fn main() -> ExitCode {
     }
     let command = match Command::parse(words.into_iter()) {
         Ok(command) => command,
-        Err(usage) => {
-            eprintln!("{usage}");
+        Err(problem) => {
+            eprintln!("{problem}");
             return ExitCode::from(EXIT_USAGE);
         }
     };

@@ -31,6 +31,8 @@ Settings come from the environment: see docs/CONFIGURATION.md.";
 
 /// One more than the longest command has, so that words too many are seen.
 const WORDS_MAX: usize = 5;
+/// So much of a word that is no command is repeated to whoever typed it.
+const NAME_SHOWN_MAX: usize = 40;
 
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +68,7 @@ pub enum Command {
 
 impl Command {
     /// Reads the arguments after the program's name.
-    pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, &'static str> {
+    pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let arguments: Vec<String> = arguments.take(WORDS_MAX).collect();
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
         match words.as_slice() {
@@ -79,22 +81,42 @@ impl Command {
             ["sanitize"] => Ok(Self::Sanitize { is_json: false }),
             ["sanitize", "--json"] => Ok(Self::Sanitize { is_json: true }),
             ["check-database"] => Ok(Self::CheckDatabase),
-            ["backup", rest @ ..] => Backup::parse(rest).map(Self::Backup).ok_or(USAGE),
-            ["dead-letters", rest @ ..] => {
-                DeadLetters::parse(rest).map(Self::DeadLetters).ok_or(USAGE)
+            ["help", ..] | [.., "--help" | "-h"] => Ok(Self::Help),
+            ["backup", rest @ ..] => {
+                Backup::parse(rest).map(Self::Backup).ok_or_else(|| misused("backup"))
             }
-            ["help" | "--help" | "-h"] => Ok(Self::Help),
+            ["dead-letters", rest @ ..] => DeadLetters::parse(rest)
+                .map(Self::DeadLetters)
+                .ok_or_else(|| misused("dead-letters")),
             ["version" | "--version" | "-V"] => Ok(Self::Version),
-            _ => Err(USAGE),
+            [command, ..] => Err(misused(command)),
         }
     }
+}
+
+/// What somebody is told whose words are no command: how the one that they meant is written, or
+/// where all of them are listed.
+fn misused(command: &str) -> String {
+    let lines: Vec<&str> = USAGE.lines().collect();
+    let is_meant = |line: &str| line.split_whitespace().next() == Some(command);
+    let mut shown = Vec::new();
+    for (at, line) in lines.iter().enumerate().filter(|(_, line)| is_meant(line)) {
+        shown.push(*line);
+        let rest = lines.iter().skip(at + 1);
+        shown.extend(rest.take_while(|line| line.starts_with("    ")));
+    }
+    if shown.is_empty() {
+        let name: String = command.chars().take(NAME_SHOWN_MAX).collect();
+        return format!("bangui: there is no command {name:?}; `bangui help` lists them");
+    }
+    format!("bangui {command}: these words are not understood; its usage is\n{}", shown.join("\n"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Result<Command, &'static str> {
+    fn parse(line: &str) -> Result<Command, String> {
         Command::parse(line.split_whitespace().map(str::to_owned))
     }
 
@@ -124,5 +146,20 @@ mod tests {
             assert!(parse(&format!("dead-letters {wrong}")).is_err(), "{wrong}");
         }
         assert!(parse("serve now").is_err() && parse("sanitize --json x").is_err());
+        for help in ["help", "--help", "backup --help", "config -h", "help backup"] {
+            assert_eq!(parse(help), Ok(Command::Help), "{help}");
+        }
+    }
+
+    #[test]
+    fn wrong_words_are_told_what_is_meant_and_not_everything() {
+        let told = |line| parse(line).expect_err("it is no command");
+        assert_eq!(told("frob"), r#"bangui: there is no command "frob"; `bangui help` lists them"#);
+        let backup = told("backup x.db");
+        assert!(backup.starts_with("bangui backup: "), "{backup}");
+        assert!(backup.contains("[--to PATH]") && backup.contains("replaces a file"), "{backup}");
+        assert!(!backup.contains("check-database"), "{backup}");
+        assert_eq!(told("dead-letters drop").matches("dead-letters").count(), 4);
+        assert!(told(&"x".repeat(500)).len() < 100);
     }
 }

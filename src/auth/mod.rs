@@ -36,9 +36,12 @@ const SESSION_LIFETIME: Duration = Duration::from_secs(12 * 3600);
 /// Why somebody is not let in.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The name, the password, the code or the token is wrong.
+    /// The name, the password or the token is wrong.
     #[error("wrong user name or password")]
     Wrong,
+    /// The set-up code is wrong.
+    #[error("wrong set-up code; `bangui admin setup-code` prints the one that counts")]
+    WrongCode,
     /// Too many attempts.
     #[error("too many attempts; wait {} s", .0.as_secs().max(1))]
     Throttled(Duration),
@@ -63,7 +66,7 @@ impl Error {
     /// A word for metrics; there are only these few.
     fn kind(&self) -> &'static str {
         match self {
-            Self::Wrong => "wrong_credentials",
+            Self::Wrong | Self::WrongCode => "wrong_credentials",
             Self::Throttled(_) => "throttled",
             Self::AlreadySetUp => "already_set_up",
             Self::UnusablePassword => "unusable_password",
@@ -209,7 +212,7 @@ impl Auth {
             return Err(Error::AlreadySetUp);
         }
         if !self.inner.setup.fits(code.expose()) {
-            return Err(Error::Wrong);
+            return Err(Error::WrongCode);
         }
         let hash = self.inner.passwords.hash(usable(password)?).await?;
         if !self.inner.store.create_first_account(ADMIN, &hash, now()).await? {
@@ -443,7 +446,7 @@ mod tests {
         let code = std::fs::read_to_string(&path).unwrap();
         let code = secret(code.trim());
         let wrong = auth.set_up(&secret("0000"), secret("long enough"), &VISITOR).await;
-        assert!(matches!(wrong, Err(Error::Wrong)));
+        assert!(matches!(wrong, Err(Error::WrongCode)));
         let short = auth.set_up(&code, secret("short"), &VISITOR).await;
         assert!(matches!(short, Err(Error::UnusablePassword)));
         auth.set_up(&code, secret("long enough"), &VISITOR).await.unwrap();

@@ -250,7 +250,7 @@ impl From<tasks::Error> for Failure {
 impl From<auth::Error> for Failure {
     fn from(error: auth::Error) -> Self {
         match error {
-            auth::Error::Wrong => Self::new(Kind::WrongPassword, error),
+            auth::Error::Wrong | auth::Error::WrongCode => Self::new(Kind::WrongPassword, error),
             auth::Error::Throttled(wait) => Self::new(Kind::TooOften, error).after(wait),
             auth::Error::AlreadySetUp => Self::new(Kind::Conflict, error),
             auth::Error::UnusablePassword => Self::field("password", error),

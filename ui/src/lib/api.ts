@@ -4,7 +4,7 @@
 import type { Blocklist, BlocklistPreview, BlocklistSetup } from "./blocklists";
 import { at } from "./place";
 import { toProblem, unreachable } from "./problem";
-import type { AuditItem, Ban, CollectorLogItem, HistoryItem, Jail, LogLevel } from "./types";
+import type { AddressAnswer, AuditItem, Ban, CollectorLogItem, HistoryItem, Jail, LogLevel } from "./types";
 import type { LogLevelName, Page, Problem, Session, Status, Task, TaskRun } from "./types";
 import type { Trace } from "./types";
 
@@ -160,6 +160,14 @@ export const api = {
       `/api/bans/${segment(jail)}/${segment(ip)}`,
       undefined,
       "/api/bans/{id}/{id}",
+    ),
+
+  address: (ip: string, limit: number, cursor: string | null) =>
+    call<AddressAnswer>(
+      "GET",
+      `/api/addresses/${segment(ip)}${query({ limit, cursor })}`,
+      undefined,
+      "/api/addresses/{id}",
     ),
 
   blocklists: () => call<{ items: Blocklist[]; max: number }>("GET", "/api/blocklists"),

@@ -5,7 +5,9 @@ import { appendPage, applyChange, matches, MAX_ROWS } from "./bans";
 import type { BanChange, BanRow } from "./bans";
 import type { Problem } from "./types";
 
-const PAGE_ROWS = 200;
+/** The rest of the page stays near; whoever wants more wants many. */
+const FIRST_ROWS = 50;
+const MORE_ROWS = 200;
 /** A pause in typing: long enough to spare the service, short enough to feel direct. */
 const FILTER_PAUSE_MS = 250;
 /** Changes remembered while a page is on its way; beyond this the page is asked for again. */
@@ -55,7 +57,7 @@ export class BanList {
     const q = cursor === null ? this.filter.trim() : this.#servedQuery;
     this.isLoading = true;
     this.#pending = [];
-    const result = await api.bans(q, PAGE_ROWS, cursor);
+    const result = await api.bans(q, cursor === null ? FIRST_ROWS : MORE_ROWS, cursor);
     if (generation !== this.#generation) return;
     const changes = this.#pending ?? [];
     this.#pending = null;

@@ -84,5 +84,6 @@ describe("a blocklist", () => {
     expect(describePreview({ ...none, ...counts, held: 1, refused: 2 })).toContain(
       "1 banned by others, 2 refused",
     );
+    expect(describePreview({ ...none, ...counts, entries: 1 })).toContain("1 entry: ");
   });
 });

@@ -107,7 +107,8 @@ export function describePreview(preview: BlocklistPreview): string {
   ];
   if (preview.held > 0) parts.push(`${preview.held} banned by others`);
   if (preview.refused > 0) parts.push(`${preview.refused} refused`);
-  return `${preview.entries} entries: ${parts.join(", ")}`;
+  const noun = preview.entries === 1 ? "entry" : "entries";
+  return `${preview.entries} ${noun}: ${parts.join(", ")}`;
 }
 
 /** Whether a look is due soon, because something is under way. */

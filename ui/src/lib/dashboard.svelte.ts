@@ -26,6 +26,8 @@ export class Dashboard {
   feed = $state.raw<FeedEntry[]>([]);
   live = $state<LiveState>("connecting");
   isOffline = $state(false);
+  /** The status decides how high the page's head is; what is below waits for it, not for long. */
+  isReady = $state(false);
   readonly bans = new BanList();
 
   isConnected = $derived(this.status?.fail2ban.connected ?? true);
@@ -50,6 +52,7 @@ export class Dashboard {
     this.#connection.start();
     this.#after("first-load", FIRST_LOAD_WAIT_MS, () => {
       if (!this.#hasLoaded) this.load();
+      this.isReady = true;
     });
     this.#idle = setInterval(() => {
       if (Date.now() - this.#lastEventMs > IDLE_CHECK_MS) void this.#loadStatus();
@@ -130,6 +133,7 @@ export class Dashboard {
   #statusChanged(status: Status): void {
     const wasAway = this.status !== null && !this.status.fail2ban.connected;
     this.status = status;
+    this.isReady = true;
     if (wasAway && status.fail2ban.connected) {
       void this.bans.load();
       void this.#loadJails();

@@ -9,7 +9,7 @@ export function unreachable(timedOut: boolean): Problem {
     type: "about:blank",
     title: timedOut ? "BanGUI took too long to answer" : "BanGUI cannot be reached",
     status: NO_ANSWER,
-    detail: "Nothing may have changed. Check the connection and try again.",
+    detail: "Whether it was done is not known. Check the connection, then look again.",
     correlation_id: null,
     errors: [],
     retry_after_seconds: null,

@@ -30,6 +30,7 @@ describe("expiry", () => {
     expect(expiry(null, NOW)).toBe("never");
     expect(expiry(at(-1), NOW)).toBe("due");
     expect(expiry(at(120), NOW)).toBe("in 2 min");
+    expect(expiry(at(2), NOW)).toBe("in a moment");
     expect(expiry("", NOW)).toBe("–");
   });
 });

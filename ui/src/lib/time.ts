@@ -20,7 +20,9 @@ export function expiry(iso: string | null, nowMs: number): string {
   if (iso === null) return "never";
   const atMs = Date.parse(iso);
   if (Number.isNaN(atMs)) return "–";
-  return atMs <= nowMs ? "due" : relativeTime(iso, nowMs);
+  if (atMs <= nowMs) return "due";
+  const words = relativeTime(iso, nowMs);
+  return words === "just now" ? "in a moment" : words;
 }
 
 export function absoluteTime(iso: string): string {

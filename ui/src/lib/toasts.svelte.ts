@@ -1,4 +1,5 @@
 // Short messages after an action, each with the correlation id of the answer behind it.
+import { NO_ANSWER } from "./problem";
 import type { Problem } from "./types";
 
 export interface Toast {
@@ -25,9 +26,13 @@ class Toasts {
   }
 
   problem(problem: Problem, context: string): void {
-    const detail = [problem.title, problem.detail].filter(Boolean).join(": ");
+    // Without an answer nobody knows that it was not done.
+    const isKnown = problem.status !== NO_ANSWER;
+    const title = isKnown ? context : problem.title;
+    const words = isKnown ? [problem.title, problem.detail] : [problem.detail];
+    const detail = words.filter(Boolean).join(": ");
     const correlationId = problem.correlation_id;
-    this.#show({ id: this.#nextId++, kind: "error", title: context, detail, correlationId });
+    this.#show({ id: this.#nextId++, kind: "error", title, detail, correlationId });
   }
 
   dismiss(id: number): void {

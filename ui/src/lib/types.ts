@@ -149,6 +149,21 @@ export interface HistoryItem {
   correlation_id: string | null;
 }
 
+/** An entry of one address's history, with who was behind it. */
+export interface HistoryEntry extends HistoryItem {
+  actor: string | null;
+  unban_source: string | null;
+  unban_actor: string | null;
+}
+
+export interface AddressAnswer {
+  ip: string;
+  /** Null while fail2ban is away. */
+  bans: Ban[] | null;
+  items: HistoryEntry[];
+  next: string | null;
+}
+
 export interface AuditItem {
   id: number | string;
   at: string;
