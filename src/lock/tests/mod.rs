@@ -2,5 +2,6 @@
 
 mod model;
 mod process;
+mod promises;
 mod simulation;
 mod store;

@@ -5,7 +5,6 @@
 //! evaluated after the wait: so it is in SQLite, which has one writer, and in Postgres, where the
 //! write has locked the row.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use tokio::sync::{Mutex as Turn, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::database::Database;
+use super::promises::Record;
 use crate::store::{Claim, Fence, LockRow, Renewal};
 
 /// SplitMix64: small, and the same everywhere.
@@ -124,6 +124,12 @@ impl Table {
         self.kept = self.row.take().map_or(self.kept, |row| row.epoch);
     }
 
+    /// When the row becomes stale if no heartbeat comes: once more than the whole seconds of its
+    /// time are over.
+    pub(super) fn stale_at_ms(&self) -> Option<i64> {
+        self.row.as_ref().map(|row| (row.heartbeat_at + row.heartbeat_timeout + 1) * 1000)
+    }
+
     /// Whether a scheduled write would be made.
     pub(super) fn admits(&self, fence: &Fence, now_ms: i64) -> bool {
         self.row.as_ref().is_some_and(|row| row.is_of(fence) && !row.is_stale(now_ms))
@@ -173,9 +179,8 @@ pub(super) struct World {
     /// Until when a process does not run, and until when it does not reach the database.
     pub(super) paused: Vec<Instant>,
     pub(super) cut_off: Vec<Instant>,
-    /// Which process was given an epoch; who wrote in it.
-    given: BTreeMap<i64, String>,
-    last_written: i64,
+    /// What `promises` knows of the past.
+    pub(super) record: Record,
     pub(super) seen: Seen,
 }
 
@@ -196,8 +201,7 @@ impl World {
             weather: Weather::default(),
             paused: vec![now; processes],
             cut_off: vec![now; processes],
-            given: BTreeMap::new(),
-            last_written: 0,
+            record: Record::default(),
             seen: Seen::default(),
         }))
     }
@@ -209,46 +213,6 @@ impl World {
 
     pub(super) fn now_ms(&self) -> i64 {
         self.clock_ms + i64::try_from(self.begun.elapsed().as_millis()).unwrap()
-    }
-
-    fn given(&mut self, epoch: i64, owner: &str) {
-        let before = self.given.insert(epoch, owner.to_owned());
-        assert_eq!(before, None, "seed {}: epoch {epoch} was given twice", self.seed);
-        let last = self.given.last_key_value().map(|(epoch, _)| *epoch);
-        assert_eq!(last, Some(epoch), "seed {}: an epoch of the past was given", self.seed);
-        self.seen.epochs += 1;
-    }
-
-    /// A scheduled write begins, if its fence stands.
-    fn begin_write(&mut self, fence: &Fence) -> bool {
-        let admits = self.table.admits(fence, self.now_ms());
-        self.seen.refused += u64::from(!admits);
-        admits
-    }
-
-    /// It ends, and what it wrote stands.
-    fn commit_write(&mut self, fence: &Fence) {
-        let (seed, owner) = (self.seed, self.given.get(&fence.epoch));
-        assert_eq!(owner, Some(&fence.owner), "seed {seed}: two writers in an epoch");
-        let last = self.given.last_key_value().map(|(epoch, _)| *epoch);
-        assert_eq!(last, Some(fence.epoch), "seed {seed}: a write from an old epoch");
-        assert!(self.last_written <= fence.epoch, "seed {seed}: writes out of order");
-        self.last_written = fence.epoch;
-        self.seen.written += 1;
-    }
-
-    /// A task does something outside of the database, where no fence is asked for. Nobody may have
-    /// taken the lease by then, and nobody could have.
-    pub(super) fn effect(&mut self, fence: &Fence) {
-        self.seen.effects += 1;
-        let is_stale = self.table.look(self.now_ms()).is_none_or(|row| row.is_stale);
-        let seed = self.seed;
-        assert!(self.has_jumped || !is_stale, "seed {seed}: the tasks outlived the lease");
-        let last = self.given.last_key_value().map(|(epoch, _)| *epoch);
-        if last != Some(fence.epoch) {
-            self.seen.late_effects += 1;
-            assert!(self.has_jumped, "seed {seed}: the lease was taken before the tasks ended");
-        }
     }
 }
 
@@ -384,6 +348,9 @@ impl Database for Connection {
         let fence = fence.clone();
         self.change(move |world, begun_ms| {
             let is_renewed = world.table.renew(&fence, begun_ms);
+            if is_renewed {
+                world.renewed(&fence);
+            }
             let time = begun_ms.div_euclid(1000);
             is_renewed.then_some(Renewal { time, has_requests: false })
         })
@@ -392,6 +359,13 @@ impl Database for Connection {
 
     async fn release(&self, claim: &Claim) -> Result<bool, Self::Error> {
         let claim = claim.clone();
-        self.change(move |world, _| world.table.release(&claim)).await
+        self.change(move |world, _| {
+            let is_released = world.table.release(&claim);
+            if is_released {
+                world.released(&claim.owner);
+            }
+            is_released
+        })
+        .await
     }
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::super::keeper::Keeper;
 use super::super::lease::Lease;
 use super::model::{Connection, World};
+use super::promises;
 use crate::store::Claim;
 
 /// A process that runs, or did.
@@ -53,6 +54,7 @@ impl Process {
                 tokio::join!(biased; until(write, stopped), keep);
             }
         };
+        tokio::spawn(promises::watch(Arc::clone(world), held.subscribe(), lease_time));
         let sleep = Box::pin(sleep_until(Instant::now()));
         let pausable = Pausable { life: Box::pin(life), world: Arc::clone(world), number, sleep };
         Self { held, stop, handle: tokio::spawn(pausable).abort_handle(), is_ending: false }
@@ -109,7 +111,8 @@ async fn write_always(
                 sleep(pause).await;
                 let Some(fence) = lease.fence() else { return };
                 connection.world().effect(fence);
-                let _ = connection.write(fence).await;
+                // An answer that never comes is not waited for: what was sent may be done yet.
+                let _ = timeout(lease_time / 4, connection.write(fence)).await;
             }
         };
         tokio::select! {

@@ -112,7 +112,7 @@ impl Simulation {
         let by = if self.random.chance(50) { HOUR_MS } else { short };
         let mut world = self.world.lock().unwrap();
         if self.random.chance(20) {
-            world.table.delete();
+            world.delete();
         } else {
             world.clock_ms += if self.random.chance(50) { by } else { -by };
         }
@@ -151,6 +151,9 @@ impl Simulation {
             assert_eq!(epoch, lease.epoch(), "seed {seed}: it was lost again");
             sleep(self.lease_time / 4).await;
         }
+        let world = self.world.lock().unwrap();
+        let last_written = world.record.last_written();
+        assert_eq!(first, Some(last_written), "seed {}: its tasks do not run", world.seed);
     }
 }
 
