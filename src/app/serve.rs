@@ -230,13 +230,12 @@ fn tasks(
 }
 
 fn blocklist_options(settings: &Settings) -> blocklists::Options {
-    let trusted = settings.trusted_proxies.networks();
     blocklists::Options {
         folder: settings.blocklists.dir.clone(),
         allow_private: settings.blocklists.allow_private_sources,
         lease_seconds: settings.scheduler_lease_seconds,
         slow_seconds: settings.blocklists.slow_seconds,
-        trusted_proxies: trusted.filter_map(|network| network.parse().ok()).collect(),
+        trusted_proxies: settings.trusted_proxies.networks().to_vec(),
     }
 }
 
