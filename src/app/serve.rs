@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::audit::Audit;
+use crate::audit::{Audit, Changes};
 use crate::auth::Auth;
 use crate::blocklists::{self, Blocklists};
 use crate::collector::{Collector, OwnLog};
@@ -78,7 +78,7 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     let parts = assemble(settings, instance_id, client.clone(), stop.clone())
         .instrument(span::root(tracing::info_span!("startup")))
         .await?;
-    let Parts { store, audit, history, tasks, services } = parts;
+    let Parts { store, changes, history, tasks, services } = parts;
     let server = Server::bind(listen, tls, services.clone()).await?;
     stop_on_signal(stop.clone())?;
     tokio::spawn(stop_on_corruption(store.clone(), stop.clone()));
@@ -88,7 +88,8 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     // The journal and the outbox outlive all that writes into them, so they are stopped last.
     let stop_tellers = CancellationToken::new();
     let journal = tokio::spawn(history.clone().write_journal(stop_tellers.clone()));
-    let outbox = tokio::spawn(scheduler::tell_audit_always(audit, stop_tellers.clone()));
+    let outbox =
+        tokio::spawn(scheduler::tell_audit_always(changes.audit().clone(), stop_tellers.clone()));
     // What others notice is news for the pages alone, so nobody waits for it at the end.
     tokio::spawn(scheduler::hear_peers_always(history.clone(), stop.clone()));
     let watch = tokio::spawn(scheduler::watch_always(client, history, stop.clone()));
@@ -106,10 +107,8 @@ async fn serve(settings: Settings, instance_id: String) -> Result<(), StartError
     http::serve(server, stop).await;
     let is_corrupted = store.is_corrupted();
     let last_steps = async {
-        services.jails.finish_changes().await;
+        changes.finish().await;
         services.blocklists.finish_imports().await;
-        services.log_settings.finish_changes().await;
-        services.tasks.finish_changes().await;
         // A lost task has told of its panic.
         let _ = watch.await;
         let _ = tasks.await;
@@ -138,7 +137,7 @@ async fn stop_on_corruption(store: Store, stop: CancellationToken) {
 /// What the service is made of.
 struct Parts {
     store: Store,
-    audit: Audit,
+    changes: Changes,
     history: History,
     tasks: Vec<Task>,
     services: Arc<Services>,
@@ -154,15 +153,17 @@ async fn assemble(
     let store = open_store(&settings).await?;
     let history = History::start(client.clone(), store.clone()).await?;
     let audit = Audit::new(store.clone());
+    audit.take_over().await?;
+    let changes = Changes::new(audit.clone());
     let blocklists = Blocklists::new(
         client.clone(),
         history.clone(),
-        audit.clone(),
+        changes.clone(),
         store.clone(),
         blocklist_options(&settings),
         stop.clone(),
     );
-    let jails = Jails::start(client, history.clone(), audit.clone()).await?;
+    let jails = Jails::new(client, history.clone(), changes.clone());
     let auth = Auth::start(
         store.clone(),
         audit.clone(),
@@ -171,11 +172,11 @@ async fn assemble(
         settings.api_token.clone(),
     )
     .await?;
-    let log_settings = LogSettings::start(audit.clone(), settings.log.level);
+    let log_settings = LogSettings::start(changes.clone(), settings.log.level);
     let lock = SchedulerLock::new(store.clone(), settings.scheduler_lease_seconds)?;
     let tasks = tasks(&settings, &auth, &history, &audit, &blocklists);
     let known = tasks.iter().map(Task::known).collect();
-    let task_runs = Tasks::new(store.clone(), lock.clone(), audit.clone(), known);
+    let task_runs = Tasks::new(store.clone(), lock.clone(), changes.clone(), known);
     let collector = Arc::new(Collector::new(settings.collector_metrics_url.clone()));
     let collector_log = OwnLog::new(settings.collector_log_url.clone());
     let site = site(settings, instance_id);
@@ -192,7 +193,7 @@ async fn assemble(
         site,
         stop,
     };
-    Ok(Parts { store, audit, history, tasks, services: Arc::new(services) })
+    Ok(Parts { store, changes, history, tasks, services: Arc::new(services) })
 }
 
 /// Opens the database that the settings name; a file is looked at first.
@@ -230,13 +231,12 @@ fn tasks(
 }
 
 fn blocklist_options(settings: &Settings) -> blocklists::Options {
-    let trusted = settings.trusted_proxies.networks();
     blocklists::Options {
         folder: settings.blocklists.dir.clone(),
         allow_private: settings.blocklists.allow_private_sources,
         lease_seconds: settings.scheduler_lease_seconds,
         slow_seconds: settings.blocklists.slow_seconds,
-        trusted_proxies: trusted.filter_map(|network| network.parse().ok()).collect(),
+        trusted_proxies: settings.trusted_proxies.networks().to_vec(),
     }
 }
 

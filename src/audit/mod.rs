@@ -4,6 +4,7 @@
 //! store until its record is known to have left the process (see `outbox`): a crash, or a
 //! collector that is away, delays the record and does not lose it.
 
+mod changes;
 mod handed;
 mod outbox;
 
@@ -17,6 +18,7 @@ use crate::domain::AuditEntry;
 use crate::store::{AuditResult, Error, Fence, NewAudit, Store};
 use crate::telemetry::metrics::AUDIT_ROWS;
 use crate::telemetry::span;
+pub use changes::{Changes, Interrupted};
 use outbox::{Outbox, ToLog};
 
 /// A handle on the audit log; cheap to clone.

@@ -108,6 +108,20 @@ pub struct Origin {
     pub correlation_id: Option<String>,
 }
 
+impl Origin {
+    /// The row of a change that it asks for.
+    pub fn row(&self, action: &'static str) -> NewAudit {
+        NewAudit {
+            at: now(),
+            actor: self.caller.username.clone(),
+            client_ip: self.client.to_string(),
+            action,
+            correlation_id: self.correlation_id.clone(),
+            ..NewAudit::default()
+        }
+    }
+}
+
 /// A session that was just opened. The token leaves in a cookie and is kept nowhere.
 #[derive(Debug)]
 pub struct OpenedSession {

@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::Audit;
+use crate::audit::{Changes, Interrupted};
 use crate::domain::blocklist::{BlocklistSource, ListError, Plan, Refused};
 use crate::domain::{JailName, Network};
 use crate::fail2ban::{Client, Fail2banError};
@@ -92,6 +92,12 @@ impl Error {
     }
 }
 
+impl From<Interrupted> for Error {
+    fn from(_: Interrupted) -> Self {
+        Self::Interrupted
+    }
+}
+
 impl From<Fail2banError> for Error {
     fn from(error: Fail2banError) -> Self {
         match error {
@@ -152,7 +158,7 @@ pub struct Blocklists {
 struct Inner {
     client: Client,
     history: History,
-    audit: Audit,
+    changes: Changes,
     store: Store,
     options: Options,
     documents: Semaphore,
@@ -167,14 +173,14 @@ impl Blocklists {
     pub fn new(
         client: Client,
         history: History,
-        audit: Audit,
+        changes: Changes,
         store: Store,
         options: Options,
         stop: CancellationToken,
     ) -> Self {
         let documents = Semaphore::new(DOCUMENTS_MAX);
         let imports = TaskTracker::new();
-        let inner = Inner { client, history, audit, store, options, documents, imports, stop };
+        let inner = Inner { client, history, changes, store, options, documents, imports, stop };
         Self { inner: Arc::new(inner) }
     }
 

@@ -1,13 +1,10 @@
 //! Setting lists up: create, change, delete, each as a row of the audit log.
 
-use jiff::Timestamp;
-use tracing::Instrument as _;
-
 use super::{Blocklist, Blocklists, Error};
 use crate::auth::Origin;
 use crate::domain::JailName;
 use crate::domain::blocklist::{BlocklistName, BlocklistSource};
-use crate::store::{AuditResult, BlocklistRow, NewAudit, NewBlocklist};
+use crate::store::{BlocklistRow, NewAudit, NewBlocklist};
 
 /// Lists are labels of metrics, and each is asked for at its vendor's.
 pub const BLOCKLISTS_MAX: usize = 20;
@@ -116,40 +113,17 @@ impl Blocklists {
         if is_known { Ok(()) } else { Err(Error::UnknownJail(jail.clone())) }
     }
 
-    /// Makes a change to its end with a row of the audit log around it.
-    async fn recorded<T: Send + 'static>(
+    /// Makes a change with its row of the audit log.
+    fn recorded<T: Send + 'static>(
         &self,
         action: &'static str,
         origin: &Origin,
         jail: &JailName,
         words: String,
         change: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) -> Result<T, Error> {
-        let audit = NewAudit {
-            at: Timestamp::now().as_second(),
-            actor: origin.caller.username.clone(),
-            client_ip: origin.client.to_string(),
-            action,
-            jail: Some(jail.to_string()),
-            reason: Some(words),
-            correlation_id: origin.correlation_id.clone(),
-            ..NewAudit::default()
-        };
-        let this = self.clone();
-        let work = async move {
-            let id = this.inner.audit.begin(audit).await?;
-            let result = change.await;
-            let (outcome, detail) = match &result {
-                Ok(_) => (AuditResult::Success, None),
-                Err(error) => (AuditResult::Failure, Some(error.to_string())),
-            };
-            if let Err(error) = this.inner.audit.finish(id, outcome, detail.as_deref()).await {
-                tracing::error!(name: "audit_write_failed", audit_id = id, error = %error);
-            }
-            result
-        };
-        let task = self.inner.imports.spawn(work.in_current_span());
-        task.await.unwrap_or(Err(Error::Interrupted))
+    ) -> impl Future<Output = Result<T, Error>> {
+        let (jail, reason) = (Some(jail.to_string()), Some(words));
+        self.inner.changes.make(NewAudit { jail, reason, ..origin.row(action) }, change)
     }
 }
 

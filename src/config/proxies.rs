@@ -2,16 +2,9 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use super::Environment;
-
-/// An address, or a network in CIDR notation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Network {
-    address: IpAddr,
-    prefix: u32,
-}
+use crate::domain::Network;
 
 /// The peers whose forwarding headers are believed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,7 +16,7 @@ impl TrustedProxies {
         let list = env.text(NAME).unwrap_or_default();
         let mut networks = Vec::new();
         for item in list.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-            match item.parse() {
+            match network(item) {
                 Ok(network) => networks.push(network),
                 Err(reason) => env.problem(NAME, format!("{item:?} {reason}")),
             }
@@ -31,14 +24,13 @@ impl TrustedProxies {
         Self(networks)
     }
 
-    /// Their networks, as they are written.
-    pub fn networks(&self) -> impl Iterator<Item = String> {
-        self.0.iter().map(ToString::to_string)
+    /// Their networks.
+    pub fn networks(&self) -> &[Network] {
+        &self.0
     }
 
     /// Whether an address is one of them.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(address))
     }
 }
@@ -52,65 +44,17 @@ impl fmt::Display for TrustedProxies {
     }
 }
 
-impl Network {
-    fn contains(self, address: IpAddr) -> bool {
-        let is_same_family = self.address.is_ipv4() == address.is_ipv4();
-        is_same_family
-            && bits(address) >> self.host_bits() == bits(self.address) >> self.host_bits()
+/// A network that is written without doubt, and is not everybody's.
+fn network(text: &str) -> Result<Network, &'static str> {
+    let network: Network = text.parse()?;
+    if network.prefix() == 0 {
+        return Err("would let everybody choose an address");
     }
-
-    fn host_bits(self) -> u32 {
-        width(self.address) - self.prefix
-    }
-}
-
-impl FromStr for Network {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let written: IpAddr = address.parse().map_err(|_| "is neither an address nor a network")?;
-        // Peers are compared as what they stand for, so an IPv4-mapped network is one of IPv4.
-        let address = written.to_canonical();
-        let mapped_bits = width(written) - width(address);
-        let prefix = match prefix {
-            None => Some(width(address)),
-            Some(text) => text.parse().ok().and_then(|given: u32| given.checked_sub(mapped_bits)),
-        };
-        let is_possible = |prefix: &u32| *prefix <= width(address);
-        let prefix = prefix.filter(is_possible).ok_or("has an impossible prefix length")?;
-        if prefix == 0 {
-            return Err("would let everybody choose an address");
-        }
-        let network = Self { address, prefix };
-        let host_mask = (1_u128 << network.host_bits()) - 1;
-        if bits(address) & host_mask != 0 {
-            return Err("has bits set beyond its prefix length");
-        }
-        Ok(network)
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host_bits() {
-            0 => self.address.fmt(f),
-            _ => write!(f, "{}/{}", self.address, self.prefix),
-        }
-    }
-}
-
-fn width(address: IpAddr) -> u32 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => u128::from(v4.to_bits()),
-        IpAddr::V6(v6) => v6.to_bits(),
+    let address = text.split('/').next().and_then(|address| address.parse::<IpAddr>().ok());
+    // An IPv4-mapped network is one of IPv4, as its peers are.
+    match address.is_some_and(|address| address.to_canonical() == network.first()) {
+        true => Ok(network),
+        false => Err("has bits set beyond its prefix length"),
     }
 }
 
@@ -151,6 +95,14 @@ mod tests {
     }
 
     #[test]
+    fn a_wide_network_of_ipv6_holds_no_ipv4() {
+        let (proxies, problems) = read("::/16");
+        assert_eq!(problems, 0);
+        assert!(proxies.contains("::5".parse().unwrap()));
+        assert!(!proxies.contains("192.0.2.9".parse().unwrap()));
+    }
+
+    #[test]
     fn what_is_no_network_is_a_problem() {
         for wrong in [
             "proxy.example",
@@ -162,6 +114,8 @@ mod tests {
             "::/0",
             "10.0.0.0/",
             "10.0.0.0/-1",
+            "::ffff:0:0/96",
+            "::ffff:0:0/95",
         ] {
             assert_eq!(read(wrong).1, 1, "{wrong}");
         }

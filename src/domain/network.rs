@@ -116,6 +116,13 @@ impl Network {
         self.prefix <= other.prefix && other.first & mask(self.prefix) == self.first
     }
 
+    /// Whether an address lies in it. IPv4 lies in no network of IPv6, not even in one around its
+    /// mapped addresses.
+    pub fn contains(self, ip: IpAddr) -> bool {
+        let single = Self::of(ip);
+        self.is_v4() == single.is_v4() && self.covers(single)
+    }
+
     /// Whether they share an address.
     pub const fn overlaps(self, other: Self) -> bool {
         self.covers(other) || other.covers(self)

@@ -222,7 +222,7 @@ impl From<jails::Error> for Failure {
             jails::Error::Refused(_) => Self::new(Kind::Fail2banRefused, error),
             jails::Error::OwnAddress => Self::field("ip", error),
             jails::Error::Store(cause) => Self::store(&cause, cause.is_unavailable()),
-            jails::Error::Interrupted => Self::internal(error),
+            jails::Error::Interrupted(_) => Self::internal(error),
         }
     }
 }
@@ -231,7 +231,7 @@ impl From<settings::Error> for Failure {
     fn from(error: settings::Error) -> Self {
         match error {
             settings::Error::Store(cause) => Self::store(&cause, cause.is_unavailable()),
-            settings::Error::Interrupted => Self::internal(error),
+            settings::Error::Interrupted(_) => Self::internal(error),
         }
     }
 }
@@ -242,7 +242,7 @@ impl From<tasks::Error> for Failure {
             tasks::Error::Unknown(_) => Self::new(Kind::NotFound, error),
             tasks::Error::Running(_) | tasks::Error::Already(_) => Self::new(Kind::Conflict, error),
             tasks::Error::Store(cause) => Self::store(&cause, cause.is_unavailable()),
-            tasks::Error::Interrupted => Self::internal(error),
+            tasks::Error::Interrupted(_) => Self::internal(error),
         }
     }
 }

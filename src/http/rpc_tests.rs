@@ -19,7 +19,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::super::body;
 use super::super::stack::{self, Stack};
-use crate::audit::Audit;
+use crate::audit::{Audit, Changes};
 use crate::auth::Auth;
 use crate::config::{ApiToken, ClientIpLogging, LogLevel, QuietEndpoints, Scope, TrustedProxies};
 use crate::domain::Secret;
@@ -68,6 +68,7 @@ async fn services(folder: &Path) -> Arc<Services> {
     let client = Client::spawn(folder.join("no.sock"), Limits::default());
     let history = History::start(client.clone(), store.clone()).await.unwrap();
     let audit = Audit::new(store.clone());
+    let changes = Changes::new(audit.clone());
     let options = crate::blocklists::Options {
         folder: None,
         allow_private: false,
@@ -78,12 +79,12 @@ async fn services(folder: &Path) -> Arc<Services> {
     let blocklists = crate::blocklists::Blocklists::new(
         client.clone(),
         history.clone(),
-        audit.clone(),
+        changes.clone(),
         store.clone(),
         options,
         CancellationToken::new(),
     );
-    let jails = Jails::start(client, history.clone(), audit.clone()).await.unwrap();
+    let jails = Jails::new(client, history.clone(), changes.clone());
     let token = ApiToken { token: Secret::new(TOKEN.to_owned()), scope: Scope::Read };
     let data_dir = folder.to_owned();
     let auth = Auth::start(store.clone(), audit.clone(), data_dir, None, Some(token));
@@ -109,8 +110,8 @@ async fn services(folder: &Path) -> Arc<Services> {
         blocklists,
         jails,
         history,
-        log_settings: LogSettings::start(audit.clone(), LogLevel::Info),
-        tasks: crate::tasks::Tasks::new(store, lock.clone(), audit, vec![]),
+        log_settings: LogSettings::start(changes.clone(), LogLevel::Info),
+        tasks: crate::tasks::Tasks::new(store, lock.clone(), changes, vec![]),
         lock,
         site,
         stop: CancellationToken::new(),

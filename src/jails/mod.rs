@@ -1,18 +1,16 @@
 //! Jails and the changes that operators make to them: ban and unban.
 //!
-//! A change is written to the audit log before it is sent and finished after it, and it runs to
-//! its end even when the client that asked for it hangs up.
+//! A change has its row in the audit log and is made to its end, as all changes are (see
+//! [`crate::audit`]).
 
-use jiff::{SignedDuration, Timestamp};
-use tokio_util::task::TaskTracker;
-use tracing::Instrument as _;
+use jiff::SignedDuration;
 
-use crate::audit::Audit;
+use crate::audit::{Changes, Interrupted};
 use crate::auth::Origin;
 use crate::domain::{Address, AuditEntry, Ban, JailName, JailStatus, Subject};
 use crate::fail2ban::{Client, Fail2banError};
 use crate::history::{Held, History};
-use crate::store::{self, AuditResult, NewAudit};
+use crate::store::{self, NewAudit};
 use crate::telemetry::metrics::{BANS_EXECUTED, Fact, UNBANS_EXECUTED, report};
 use crate::telemetry::sanitize::sanitize_for_logging;
 
@@ -38,8 +36,8 @@ pub enum Error {
     #[error("{0} is not banned in {1}")]
     NotBanned(Subject, JailName),
     /// The task that made the change was lost.
-    #[error("the change was interrupted")]
-    Interrupted,
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
 impl Error {
@@ -51,7 +49,7 @@ impl Error {
             Self::Store(_) => "store",
             Self::OwnAddress => "own_address",
             Self::NotBanned(..) => "not_banned",
-            Self::Interrupted => "interrupted",
+            Self::Interrupted(_) => "interrupted",
         }
     }
 }
@@ -96,22 +94,13 @@ pub struct JailDetail {
 pub struct Jails {
     client: Client,
     history: History,
-    audit: Audit,
-    /// Changes that are under way, so that the service does not stop in the middle of one.
-    changes: TaskTracker,
+    changes: Changes,
 }
 
 impl Jails {
-    /// Puts the use cases together. Changes that an earlier process left unfinished are marked so.
-    pub async fn start(client: Client, history: History, audit: Audit) -> Result<Self, Error> {
-        audit.take_over().await?;
-        Ok(Self { client, history, audit, changes: TaskTracker::new() })
-    }
-
-    /// Waits for the changes that are under way; further ones must not begin.
-    pub async fn finish_changes(&self) {
-        self.changes.close();
-        self.changes.wait().await;
+    /// Puts the use cases together.
+    pub fn new(client: Client, history: History, changes: Changes) -> Self {
+        Self { client, history, changes }
     }
 
     /// A jail with its settings, asked of fail2ban.
@@ -137,18 +126,17 @@ impl Jails {
         }
         // A pasted secret must stand neither in the store nor on every page that is open.
         let reason = reason.map(clean);
+        let row = row(origin.row("ban"), &jail, &address.into(), reason.clone());
         let this = self.clone();
-        self.to_the_end(async move {
-            let audit = audit("ban", &origin, &jail, address.into(), reason.clone());
-            let id = this.audit.begin(audit).await?;
+        let change = async move {
             let result = this.ban_now(&origin, &jail, address, reason).await;
             if let Ok(Banned::Already(_)) = &result {
                 BANS_EXECUTED.count(&[Some("unchanged"), None]);
             }
-            note_failure(&BANS_EXECUTED, &result);
-            this.finish(id, "set banip", &jail, result).await
-        })
-        .await
+            note_failure(&BANS_EXECUTED, "set banip", &jail, &result);
+            result
+        };
+        self.changes.make(row, change).await
     }
 
     async fn ban_now(
@@ -191,15 +179,14 @@ impl Jails {
 
     /// Lifts a ban.
     pub async fn unban(&self, origin: Origin, jail: JailName, ip: Subject) -> Result<(), Error> {
+        let row = row(origin.row("unban"), &jail, &ip, None);
         let this = self.clone();
-        self.to_the_end(async move {
-            let audit = audit("unban", &origin, &jail, ip.clone(), None);
-            let id = this.audit.begin(audit).await?;
+        let change = async move {
             let result = this.unban_now(&origin, &jail, &ip).await;
-            note_failure(&UNBANS_EXECUTED, &result);
-            this.finish(id, "set unbanip", &jail, result).await
-        })
-        .await
+            note_failure(&UNBANS_EXECUTED, "set unbanip", &jail, &result);
+            result
+        };
+        self.changes.make(row, change).await
     }
 
     async fn unban_now(&self, origin: &Origin, jail: &JailName, ip: &Subject) -> Result<(), Error> {
@@ -219,46 +206,19 @@ impl Jails {
         Ok(())
     }
 
-    /// Writes to the audit log how a change ended. If that cannot be written, the change has
-    /// still happened: the row stays pending, and the log says why.
-    async fn finish<T>(
-        &self,
-        audit_id: i64,
-        command: &'static str,
-        jail: &JailName,
-        result: Result<T, Error>,
-    ) -> Result<T, Error> {
-        let detail = result.as_ref().err().map(|error| clean(error.to_string()));
-        // What the operator got wrong is told to the operator; the log has what fail2ban got wrong.
-        if let Err(Error::Unavailable(error) | Error::Refused(error)) = &result {
-            tracing::warn!(name: "fail2ban_command_failed", command, jail = %jail, error = %error);
-        }
-        let outcome = if result.is_ok() { AuditResult::Success } else { AuditResult::Failure };
-        if let Err(error) = self.audit.finish(audit_id, outcome, detail.as_deref()).await {
-            tracing::error!(name: "audit_write_failed", audit_id, error = %error);
-        }
-        result
-    }
-
-    /// Runs a change in a task of its own: dropping the request must not leave it half done.
-    async fn to_the_end<T: Send + 'static>(
-        &self,
-        change: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) -> Result<T, Error> {
-        let task = self.changes.spawn(change.in_current_span());
-        task.await.unwrap_or(Err(Error::Interrupted))
-    }
-
     /// The newest rows of the audit log before an id.
     pub async fn audit(&self, before: i64, limit: i64) -> Result<Vec<AuditEntry>, Error> {
-        Ok(self.audit.list(before, limit).await?)
+        Ok(self.changes.audit().list(before, limit).await?)
     }
 }
 
-/// Counts a change that was not made. One that was made is counted with its event.
-fn note_failure<T>(fact: &Fact, result: &Result<T, Error>) {
-    if let Err(error) = result {
-        fact.count(&[Some("failure"), Some(error.kind())]);
+/// Counts a change that was not made, and tells of one that fail2ban did not make: what the
+/// operator got wrong is told to the operator alone. One that was made is counted with its event.
+fn note_failure<T>(fact: &Fact, command: &str, jail: &JailName, result: &Result<T, Error>) {
+    let Err(error) = result else { return };
+    fact.count(&[Some("failure"), Some(error.kind())]);
+    if let Error::Unavailable(error) | Error::Refused(error) = error {
+        tracing::warn!(name: "fail2ban_command_failed", command, jail = %jail, error = %error);
     }
 }
 
@@ -268,22 +228,7 @@ fn clean(text: String) -> String {
     sanitize_for_logging(&text).into_owned()
 }
 
-fn audit(
-    action: &'static str,
-    origin: &Origin,
-    jail: &JailName,
-    ip: Subject,
-    reason: Option<String>,
-) -> NewAudit {
-    NewAudit {
-        at: Timestamp::now().as_second(),
-        actor: origin.caller.username.clone(),
-        client_ip: origin.client.to_string(),
-        action,
-        jail: Some(clean(jail.to_string())),
-        ip: Some(clean(ip.to_string())),
-        reason,
-        correlation_id: origin.correlation_id.clone(),
-        ..NewAudit::default()
-    }
+fn row(row: NewAudit, jail: &JailName, ip: &Subject, reason: Option<String>) -> NewAudit {
+    let (jail, ip) = (Some(clean(jail.to_string())), Some(clean(ip.to_string())));
+    NewAudit { jail, ip, reason, ..row }
 }

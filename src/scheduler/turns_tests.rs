@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::audit::Audit;
+use crate::audit::{Audit, Changes};
 use crate::domain::{RunResult, Schedule, TaskRun};
 use crate::store::tests::temporary;
 use crate::store::{NewTaskRun, Store};
@@ -59,7 +59,8 @@ impl Instance {
 }
 
 fn runs(store: &Store, lock: &SchedulerLock) -> Runs {
-    Tasks::new(store.clone(), lock.clone(), Audit::new(store.clone()), vec![]).runs()
+    let changes = Changes::new(Audit::new(store.clone()));
+    Tasks::new(store.clone(), lock.clone(), changes, vec![]).runs()
 }
 
 async fn stored(store: &Store) -> Vec<TaskRun> {

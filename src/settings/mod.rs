@@ -9,13 +9,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
-use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
-use crate::audit::Audit;
+use crate::audit::{Changes, Interrupted};
 use crate::auth::Origin;
 use crate::config::LogLevel;
-use crate::store::{self, AuditResult, NewAudit};
+use crate::store::{self, NewAudit};
 use crate::telemetry::{level, span};
 
 /// A day: who needs another level for longer configures it.
@@ -28,8 +27,8 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The task that made the change was lost.
-    #[error("the change was interrupted")]
-    Interrupted,
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
 /// The level of the log as it is now.
@@ -46,11 +45,9 @@ pub struct LogLevelState {
 /// The level of the log; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct LogSettings {
-    audit: Audit,
+    changes: Changes,
     default: LogLevel,
     timer: Arc<Mutex<Option<Timer>>>,
-    /// Changes that are under way, so that the service does not stop in the middle of one.
-    changes: TaskTracker,
 }
 
 /// The way back to the configured level.
@@ -62,14 +59,8 @@ struct Timer {
 
 impl LogSettings {
     /// Begins with the configured level, which telemetry was started with.
-    pub fn start(audit: Audit, default: LogLevel) -> Self {
-        Self { audit, default, timer: Arc::default(), changes: TaskTracker::new() }
-    }
-
-    /// Waits for the changes that are under way; further ones must not begin.
-    pub async fn finish_changes(&self) {
-        self.changes.close();
-        self.changes.wait().await;
+    pub fn start(changes: Changes, default: LogLevel) -> Self {
+        Self { changes, default, timer: Arc::default() }
     }
 
     /// The level now.
@@ -78,26 +69,16 @@ impl LogSettings {
         self.state(&timer)
     }
 
-    /// Changes the level, for a time or until the service stops. Written to the audit log before
-    /// it is made, and made to its end even when the client that asked for it hangs up.
+    /// Changes the level, for a time or until the service stops.
     pub async fn set_log_level(
         &self,
         origin: Origin,
         level: LogLevel,
         for_seconds: Option<u32>,
     ) -> Result<LogLevelState, Error> {
+        let row = row(&origin, level::current(), level, for_seconds);
         let this = self.clone();
-        let change = async move {
-            let row = row(&origin, level::current(), level, for_seconds);
-            let id = this.audit.begin(row).await?;
-            let state = this.change(level, for_seconds);
-            if let Err(error) = this.audit.finish(id, AuditResult::Success, None).await {
-                tracing::error!(name: "audit_write_failed", audit_id = id, error = %error);
-            }
-            Ok(state)
-        };
-        let task = self.changes.spawn(change.in_current_span());
-        task.await.unwrap_or(Err(Error::Interrupted))
+        self.changes.make(row, async move { Ok(this.change(level, for_seconds)) }).await
     }
 
     /// Changes the level and replaces the way back. Both happen under one lock, so that the end
@@ -202,13 +183,6 @@ fn tell_reverted(from: LogLevel, to: LogLevel) {
 
 fn row(origin: &Origin, from: LogLevel, to: LogLevel, for_seconds: Option<u32>) -> NewAudit {
     let time = for_seconds.map(|seconds| format!(" for {seconds} s")).unwrap_or_default();
-    NewAudit {
-        at: Timestamp::now().as_second(),
-        actor: origin.caller.username.clone(),
-        client_ip: origin.client.to_string(),
-        action: "set_log_level",
-        reason: Some(format!("{} to {}{time}", from.as_str(), to.as_str())),
-        correlation_id: origin.correlation_id.clone(),
-        ..NewAudit::default()
-    }
+    let reason = Some(format!("{} to {}{time}", from.as_str(), to.as_str()));
+    NewAudit { reason, ..origin.row("set_log_level") }
 }

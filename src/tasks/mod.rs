@@ -14,14 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio_util::task::TaskTracker;
-use tracing::{Instrument as _, Span};
+use tracing::Span;
 
-use crate::audit::Audit;
+use crate::audit::{Changes, Interrupted};
 use crate::auth::Origin;
 use crate::domain::{Schedule, TaskRun};
 use crate::lock::SchedulerLock;
-use crate::store::{self, AuditResult, NewAudit, Requested, Store, TaskState};
+use crate::store::{self, NewAudit, Requested, Store, TaskState};
 use crate::telemetry::span;
 pub use runs::{Past, Runs, TakenUp};
 pub use store::{TaskEnd, TaskRequest};
@@ -42,8 +41,8 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The task that wrote it was lost.
-    #[error("the change was interrupted")]
-    Interrupted,
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
 /// A task that this service has.
@@ -79,27 +78,19 @@ pub struct TaskNow {
 pub struct Tasks {
     store: Store,
     lock: SchedulerLock,
-    audit: Audit,
+    changes: Changes,
     known: Arc<[Known]>,
-    /// Changes that are under way, so that the service does not stop in the middle of one.
-    changes: TaskTracker,
 }
 
 impl Tasks {
     /// The tasks of this service.
-    pub fn new(store: Store, lock: SchedulerLock, audit: Audit, known: Vec<Known>) -> Self {
-        Self { store, lock, audit, known: known.into(), changes: TaskTracker::new() }
+    pub fn new(store: Store, lock: SchedulerLock, changes: Changes, known: Vec<Known>) -> Self {
+        Self { store, lock, changes, known: known.into() }
     }
 
     /// What the scheduler writes down of runs.
     pub fn runs(&self) -> Runs {
         Runs::new(self.store.clone())
-    }
-
-    /// Waits for the changes that are under way; further ones must not begin.
-    pub async fn finish_changes(&self) {
-        self.changes.close();
-        self.changes.wait().await;
     }
 
     /// All tasks, in the order in which the service has them.
@@ -126,23 +117,12 @@ impl Tasks {
         Ok(self.store.list_task_runs(name, before, limit).await?)
     }
 
-    /// Asks for a run, which will continue the caller's trace. Written to the audit log before,
-    /// and done to its end even when the client that asked hangs up.
+    /// Asks for a run, which will continue the caller's trace.
     pub async fn request(&self, origin: Origin, name: &str) -> Result<&'static str, Error> {
         let name = self.find(name)?;
+        let row = NewAudit { reason: Some(name.to_owned()), ..origin.row("run_task") };
         let this = self.clone();
-        let change = async move {
-            let id = this.audit.begin(row(&origin, name)).await?;
-            let result = this.request_now(&origin, name).await;
-            let detail = result.as_ref().err().map(ToString::to_string);
-            let outcome = if result.is_ok() { AuditResult::Success } else { AuditResult::Failure };
-            if let Err(error) = this.audit.finish(id, outcome, detail.as_deref()).await {
-                tracing::error!(name: "audit_write_failed", audit_id = id, error = %error);
-            }
-            result
-        };
-        let task = self.changes.spawn(change.in_current_span());
-        task.await.unwrap_or(Err(Error::Interrupted))
+        self.changes.make(row, async move { this.request_now(&origin, name).await }).await
     }
 
     async fn request_now(
@@ -183,17 +163,5 @@ fn task_now(
         last: state.map(|state| state.last),
         requested_at,
         next_at,
-    }
-}
-
-fn row(origin: &Origin, name: &'static str) -> NewAudit {
-    NewAudit {
-        at: Timestamp::now().as_second(),
-        actor: origin.caller.username.clone(),
-        client_ip: origin.client.to_string(),
-        action: "run_task",
-        reason: Some(name.to_owned()),
-        correlation_id: origin.correlation_id.clone(),
-        ..NewAudit::default()
     }
 }

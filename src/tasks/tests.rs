@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::*;
+use crate::audit::Audit;
 use crate::auth::Caller;
 use crate::config::Scope;
 use crate::domain::RunResult;
@@ -19,7 +20,8 @@ async fn tasks() -> (tempfile::TempDir, Store, Tasks) {
         limit: Duration::from_secs(60),
     };
     let known = vec![known(NAME, "3600"), known("nightly", "30 3 * * *")];
-    let tasks = Tasks::new(store.clone(), lock, Audit::new(store.clone()), known);
+    let changes = Changes::new(Audit::new(store.clone()));
+    let tasks = Tasks::new(store.clone(), lock, changes, known);
     (folder, store, tasks)
 }
 
