@@ -29,6 +29,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 CHAOS=(elasticsearch::outages papertrail::outages papertrail::security figures::a_day outages::forty)
 
 passed=0 failed=0
+# How long each step took, as lines.
+times=()
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 # Counts are read from plain text.
@@ -52,10 +54,11 @@ count() {
 
 # Runs one step of a part; what it counts goes into the sums.
 step() {
-  local name=$1 status=0 part_passed part_failed
+  local name=$1 status=0 begun=$SECONDS part_passed part_failed
   shift
   printf '\n== %s\n' "$name"
   "$@" 2>&1 | tee "$output" || status=$?
+  times+=("$(printf '%5d s  %s' $((SECONDS - begun)) "$name")")
   part_passed=$(count passed)
   part_failed=$(count failed)
   if [ "$status" -ne 0 ] && [ "$part_failed" -eq 0 ]; then
@@ -126,5 +129,7 @@ for part in "$@"; do
 done
 
 [ $((passed + failed)) -gt 0 ] || printf '\ntest: no test ran\n'
+printf '\n== how long it took\n'
+printf '%s\n' "${times[@]}"
 printf '\n%s passed, %s failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -5,6 +5,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 binary=$("$root/otel-collector/build.sh")
+lanes=$(nproc)
 count=0
 
 # Every version in the manifest must be the one that go.mod pins, or `build.sh --update` was
@@ -18,15 +19,28 @@ done < <(sed -n 's/^  - gomod: \(go\.\|github\)/\1/p' "$root/otel-collector/buil
 
 # Nothing of the caller's environment may decide what is validated here. The arguments are
 # variables; $1 is empty or --stock, which leaves out our own components.
-validate() {
+ask() {
     local stock=$1
     shift
     env -i PATH="$PATH" HOME="$HOME" COLLECTOR_DIR=/nonexistent "$@" \
         "$root/otel-collector/launch.sh" "$binary" $stock validate || {
         echo "collector: refused with $* $stock" >&2
-        exit 1
+        return 1
     }
+}
+
+# The same, with as many at a time as there are cores. One that is refused ends the script.
+running=0
+validate() {
+    [[ $running -lt $lanes ]] || settle_one
+    ask "$@" &
+    running=$((running + 1))
     count=$((count + 1))
+}
+
+settle_one() {
+    wait -n
+    running=$((running - 1))
 }
 
 # What each provider needs at least.
@@ -78,18 +92,16 @@ for stock in '' --stock; do
         BANGUI_EXTERNAL_LOGGING_PROVIDER="$(IFS=, && echo "${!needs[*]}")" ${needs[*]}
 done
 # Certificates, with which some exporters go another way; the stock collector has none for them.
-certificates=$(mktemp -d)
-trap 'rm -rf "$certificates"' EXIT
-"$root/scripts/test-certificates.sh" "$certificates"
 declare -a shown=()
 for provider in "${!needs[@]}"; do
-    shown+=("BANGUI_${provider^^}_CA_FILE=$certificates/ca.pem"
-        "BANGUI_${provider^^}_CLIENT_CERT_FILE=$certificates/client.pem"
-        "BANGUI_${provider^^}_CLIENT_KEY_FILE=$certificates/client.key")
+    shown+=("BANGUI_${provider^^}_CA_FILE=$work/ca.pem"
+        "BANGUI_${provider^^}_CLIENT_CERT_FILE=$work/client.pem"
+        "BANGUI_${provider^^}_CLIENT_KEY_FILE=$work/client.key")
 done
 for metrics in prometheus datadog newrelic; do
     # shellcheck disable=SC2048,SC2086
     validate '' BANGUI_EXTERNAL_LOGGING_ENABLED=true BANGUI_METRICS_PROVIDER="$metrics" \
         BANGUI_EXTERNAL_LOGGING_PROVIDER="$(IFS=, && echo "${!needs[*]}")" ${needs[*]} "${shown[@]}"
 done
+while [[ $running -gt 0 ]]; do settle_one; done
 echo "collector: $count configurations accepted" >&2
