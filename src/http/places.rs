@@ -25,14 +25,53 @@ const OTHER_FILES: u64 = 256;
 /// Fewer places than this are no service.
 const CONNECTIONS_MIN: u64 = 64;
 
-/// How many connections each client has.
-type Held = Arc<Mutex<HashMap<Network, usize>>>;
+/// Counts what each client holds of something that it must not have all of.
+#[derive(Debug, Clone)]
+pub(super) struct PerClient {
+    max: usize,
+    held: Arc<Mutex<HashMap<Network, usize>>>,
+}
+
+/// One that a client holds, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    client: Network,
+    all: PerClient,
+}
+
+impl PerClient {
+    pub(super) fn new(max: usize) -> Self {
+        Self { max, held: Arc::default() }
+    }
+
+    /// One more for a client, unless it has as many as one may have.
+    pub(super) fn take(&self, peer: IpAddr) -> Option<Held> {
+        let client = client(peer);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = held.entry(client).or_default();
+        if *own >= self.max {
+            return None;
+        }
+        *own += 1;
+        Some(Held { client, all: self.clone() })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut held = self.all.held.lock().unwrap_or_else(PoisonError::into_inner);
+        match held.get_mut(&self.client) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => drop(held.remove(&self.client)),
+        }
+    }
+}
 
 /// All places.
 #[derive(Debug)]
 pub(super) struct Places {
     free: Arc<Semaphore>,
-    held: Held,
+    clients: PerClient,
     trusted: TrustedProxies,
 }
 
@@ -43,14 +82,15 @@ pub(super) type Free = OwnedSemaphorePermit;
 #[derive(Debug)]
 pub(super) struct Place {
     _free: Free,
-    client: Option<(Network, Held)>,
+    _held: Option<Held>,
 }
 
 impl Places {
     /// As many places as there are files for.
     pub(super) fn new(trusted: TrustedProxies) -> Self {
         let count = usize::try_from(connections(files())).unwrap_or(usize::MAX);
-        Self { free: Arc::new(Semaphore::new(count)), held: Arc::default(), trusted }
+        let clients = PerClient::new(CONNECTIONS_PER_CLIENT_MAX);
+        Self { free: Arc::new(Semaphore::new(count)), clients, trusted }
     }
 
     /// Waits until a place is free.
@@ -61,27 +101,10 @@ impl Places {
     /// Gives a place to a client, unless it has as many as one may have.
     pub(super) fn take(&self, free: Free, peer: IpAddr) -> Option<Place> {
         if self.trusted.contains(peer) {
-            return Some(Place { _free: free, client: None });
+            return Some(Place { _free: free, _held: None });
         }
-        let client = client(peer);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = held.entry(client).or_default();
-        if *own >= CONNECTIONS_PER_CLIENT_MAX {
-            return None;
-        }
-        *own += 1;
-        Some(Place { _free: free, client: Some((client, self.held.clone())) })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let Some((client, held)) = &self.client else { return };
-        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
-        match held.get_mut(client) {
-            Some(own) if *own > 1 => *own -= 1,
-            _ => drop(held.remove(client)),
-        }
+        let held = self.clients.take(peer)?;
+        Some(Place { _free: free, _held: Some(held) })
     }
 }
 
@@ -126,7 +149,7 @@ mod tests {
         held.pop();
         assert!(take("2001:db8::ffff").await.is_some());
         held.clear();
-        assert!(places.held.lock().unwrap().is_empty(), "nothing is kept of who has left");
+        assert!(places.clients.held.lock().unwrap().is_empty(), "nothing is kept of who has left");
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Signing in and out.
 
+use std::net::IpAddr;
+use std::sync::LazyLock;
+use std::time::Duration;
+
 use http::{Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -8,6 +12,7 @@ use super::super::access;
 use super::super::body::{self, Body};
 use super::super::call::Call;
 use super::super::cookie;
+use super::super::places::{Held, PerClient};
 use super::super::problem::Problem;
 use crate::auth::OpenedSession;
 use crate::domain::Secret;
@@ -15,6 +20,11 @@ use crate::domain::Secret;
 /// Strangers who sign in at once. They can be as slow as they like with their bodies, so they must
 /// not be able to take all the places of requests.
 static STRANGERS: Semaphore = Semaphore::const_new(64);
+/// Sign-ins of one client at once: a single stranger must not be able to take all of those.
+const PER_CLIENT_MAX: usize = 8;
+static CLIENTS: LazyLock<PerClient> = LazyLock::new(|| PerClient::new(PER_CLIENT_MAX));
+/// A body that is slow is given up by then.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,7 +66,7 @@ pub(in crate::http) async fn session(call: Call) -> Result<Response<Body>, Probl
 /// `POST /api/auth/login`
 pub(in crate::http) async fn login(call: Call) -> Result<Response<Body>, Problem> {
     let (auth, https) = (call.services.auth.clone(), call.services.site.https);
-    let (visitor, _turn) = (call.visitor(), turn()?);
+    let (visitor, _turn) = (call.visitor(), turn(call.client)?);
     let Login { username, password } = body::read_json(call.request).await?;
     let opened = auth.sign_in(&username, password, &visitor).await?;
     signed_in(&opened, https)
@@ -65,7 +75,7 @@ pub(in crate::http) async fn login(call: Call) -> Result<Response<Body>, Problem
 /// `POST /api/auth/setup`: makes the first account with the set-up code.
 pub(in crate::http) async fn setup(call: Call) -> Result<Response<Body>, Problem> {
     let (auth, https) = (call.services.auth.clone(), call.services.site.https);
-    let (visitor, _turn) = (call.visitor(), turn()?);
+    let (visitor, _turn) = (call.visitor(), turn(call.client)?);
     let Setup { code, password } = body::read_json(call.request).await?;
     let opened = auth.set_up(&code, password, &visitor).await?;
     signed_in(&opened, https)
@@ -82,8 +92,10 @@ pub(in crate::http) async fn logout(call: Call) -> Result<Response<Body>, Proble
     Ok(response)
 }
 
-fn turn() -> Result<SemaphorePermit<'static>, Problem> {
-    STRANGERS.try_acquire().map_err(|_| Problem::unavailable("too many sign-ins at once"))
+fn turn(client: IpAddr) -> Result<(SemaphorePermit<'static>, Held), Problem> {
+    let own = CLIENTS.take(client).ok_or_else(|| Problem::too_many_requests(RETRY_AFTER))?;
+    let too_many = |_| Problem::unavailable("too many sign-ins at once");
+    Ok((STRANGERS.try_acquire().map_err(too_many)?, own))
 }
 
 fn signed_in(opened: &OpenedSession, https: bool) -> Result<Response<Body>, Problem> {
