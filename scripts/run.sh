@@ -238,7 +238,8 @@ announce() {
     collector) say "the collector is ready: OTLP on 127.0.0.1:$RUN_OTLP_GRPC_PORT (gRPC) and" \
       "127.0.0.1:$RUN_OTLP_HTTP_PORT (HTTP), metrics at" \
       "http://127.0.0.1:$RUN_EXPOSITION_PORT/metrics" ;;
-    jaeger) say "Jaeger is ready: http://127.0.0.1:$RUN_JAEGER_PORT" ;;
+    jaeger) say "Jaeger is ready: http://127.0.0.1:$RUN_JAEGER_PORT/api (without a page of its own:" \
+      "BanGUI's shows the traces)" ;;
     prometheus) say "Prometheus is ready: http://127.0.0.1:$RUN_PROMETHEUS_PORT" ;;
     replay) say "sample attacks are replayed slowly into $shown_dir/auth.log" \
       "(RUN_REPLAY=false for none)" ;;

@@ -45,6 +45,24 @@ root=${PROMETHEUS_ROOT:-}
 [ -n "$root" ] || root=$("$here/debian-packages.sh" prometheus)
 mkdir -p "$PROMETHEUS_DIR"
 
+# Debian's Prometheus reads its page from files, and what that page is made with from packages of
+# their own. Without them it answers queries all the same.
+readonly page_packages=(libjs-bootstrap4 libjs-d3 libjs-eonasdan-bootstrap-datetimepicker
+  libjs-jquery libjs-jquery-hotkeys libjs-moment libjs-mustache libjs-popper.js libjs-rickshaw)
+prepare_page() {
+  local libraries share=$PROMETHEUS_DIR/share
+  "$root/usr/bin/prometheus" --help 2>&1 | grep -c -- --web.local-assets >/dev/null || return 0
+  libraries=$("$here/debian-packages.sh" "${page_packages[@]}") || return 0
+  rm -rf "$share"
+  mkdir "$share"
+  # Copied, since the links in it lead to what lies beside it.
+  cp -r "$root/usr/share/prometheus" "$share/"
+  ln -s "$libraries/usr/share/javascript" "$share/javascript"
+  page=(--web.local-assets="$share/prometheus/web/")
+}
+page=()
+[ -n "${PROMETHEUS_ROOT:-}" ] || prepare_page
+
 {
   cat <<YAML
 # Written by scripts/serve-prometheus.sh at each start.
@@ -89,4 +107,5 @@ exec "$root/usr/bin/prometheus" \
   --storage.tsdb.retention.time=1d \
   --storage.tsdb.retention.size=512MB \
   --web.listen-address="127.0.0.1:$port" \
+  "${page[@]}" \
   --log.level=warn

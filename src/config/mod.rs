@@ -259,7 +259,13 @@ impl FromStr for LogLevel {
 }
 
 fn listen(env: &mut Environment) -> SocketAddr {
-    env.parse("BANGUI_LISTEN", SocketAddr::from(([127, 0, 0, 1], 8000)))
+    const NAME: &str = "BANGUI_LISTEN";
+    let default = SocketAddr::from(([127, 0, 0, 1], 8000));
+    let Some(text) = env.text(NAME) else { return default };
+    text.parse().unwrap_or_else(|_| {
+        env.problem(NAME, "must be an IP address and a port: 127.0.0.1:8000, or [::1]:8000");
+        default
+    })
 }
 
 /// Whether browsers come by https. A port with TLS cannot be reached by http at all, so a public
@@ -376,7 +382,7 @@ mod tests {
         // Both of the last two are wrong, and they must not be set together.
         assert_eq!(found.len(), 9, "{found:?}");
         assert!(found.iter().all(|line| !line.contains("hunt2")), "{found:?}");
-        assert!(found[0].starts_with("BANGUI_LISTEN: "), "{found:?}");
+        assert!(found[0].starts_with("BANGUI_LISTEN: must be an IP address"), "{found:?}");
     }
 
     #[test]

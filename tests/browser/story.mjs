@@ -21,6 +21,7 @@ const TRACE_ID = /^[0-9a-f]{32}$/;
 const ATTACKER = "198.51.100.77";
 /** Only so that the picture shows a lively table. */
 const OTHER_ATTACKERS = ["198.51.100.23", "198.51.100.141", "198.51.100.8", "198.51.100.202"];
+const NEVER_BANNED = "192.0.2.250";
 const BANNED_BY_HAND = "203.0.113.9";
 
 const baseUrl = required("BASE_URL");
@@ -98,6 +99,40 @@ step("more attackers fill the table", async () => {
   for (const ip of OTHER_ATTACKERS) await row(ip).waitFor({ timeout: BAN_VISIBLE_MS });
   // In the picture only the newest row is marked as new.
   await page.waitForTimeout(MARK_FADES_MS);
+});
+
+step("an address in the list opens what was before, and so does the search", async () => {
+  const entry = at("address-entry").first();
+  await row(ATTACKER).getByTestId("address").click();
+  await entry.waitFor({ timeout: ACTION_MS });
+  assert.equal(await entry.getAttribute("data-jail"), "sshd");
+  assert.match(await at("address-dialog").innerText(), /Banned in sshd[^]*by fail2ban/);
+  await page.keyboard.press("Escape");
+  await at("address-dialog").waitFor({ state: "hidden", timeout: ACTION_MS });
+  await at("trace-search").fill(NEVER_BANNED);
+  await page.keyboard.press("Enter");
+  await at("address-dialog").getByText("No ban of it was ever seen").waitFor({ timeout: ACTION_MS });
+  await at("address-close").click();
+  await at("trace-search").fill("");
+});
+
+step("on a telephone's width nothing moves while the page loads, and nothing is cut off", async () => {
+  const phone = await page.context().newPage();
+  await phone.setViewportSize({ width: 390, height: 844 });
+  await phone.addInitScript(() => {
+    window.shift = 0;
+    const observer = new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) window.shift += entry.value;
+    });
+    observer.observe({ type: "layout-shift", buffered: true });
+  });
+  await phone.goto(baseUrl);
+  await phone.getByTestId("ban-row").first().waitFor({ timeout: ACTION_MS });
+  await phone.getByTestId("task").first().waitFor({ timeout: ACTION_MS });
+  // Web Vitals call a shift of more than 0.1 bad.
+  assert.ok((await phone.evaluate(() => window.shift)) < 0.1);
+  assert.equal(await phone.evaluate(() => document.documentElement.scrollWidth), 390);
+  await phone.close();
 });
 
 step("the key b leads to the ban box, and a ban answers with its trace id", async () => {
@@ -236,6 +271,12 @@ step("a page that was used and left has told its Web Vitals", async () => {
   });
   const exposition = await (await page.request.get(`${baseUrl}/metrics`)).text();
   assert.match(exposition, /^bangui_web_vitals_duration_seconds_bucket\{.*web_vital="LCP".*\} \d/m);
+});
+
+step("Prometheus has a page of its own, with the alerts", async () => {
+  const base = `http://127.0.0.1:${required("RUN_PROMETHEUS_PORT")}/classic`;
+  assert.match(await (await fetch(`${base}/alerts`)).text(), /BanguiDown/);
+  assert.equal((await fetch(`${base}/static/jquery/jquery.min.js`)).status, 200);
 });
 
 step("the same trace opens by its typed id", async () => {

@@ -70,8 +70,8 @@ function telemetry({ telemetry: { export: kind, endpoint, healthy } }: Status): 
   if (kind === "off") {
     return { ...base, value: "not exported", title: "No OTLP endpoint is set", level: "off" };
   }
-  const title = endpoint ?? "OTLP";
-  if (healthy === false) return { ...base, value: `${kind} failing`, title, level: "warn" };
-  const value = healthy === null ? `${kind}, starting` : kind;
+  const title = `OTLP over ${kind}${endpoint === null ? "" : ` to ${endpoint}`}`;
+  if (healthy === false) return { ...base, value: "export fails", title, level: "warn" };
+  const value = healthy === null ? "export starts" : "exported";
   return { ...base, value, title, level: healthy === null ? "off" : "ok" };
 }
