@@ -107,7 +107,7 @@ fn target(to: Option<&str>, database: &Path) -> Result<PathBuf, String> {
 }
 
 /// Without signals to wait for, there is nothing that could interrupt.
-async fn stopped() {
+pub(super) async fn stopped() {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
         return std::future::pending().await;

@@ -1,6 +1,7 @@
 //! The command line: few words, so they are matched as they stand.
 
 use super::backup::Backup;
+use super::copy_database::CopyDatabase;
 use super::dead_letters::DeadLetters;
 
 /// What `bangui help` prints.
@@ -15,6 +16,9 @@ usage: bangui [COMMAND]
   admin reset-password  give the account a new password, read from standard input
   backup [--to PATH] [--force]
                         copy the database while it is in use; --force replaces a file
+  copy-database [--from FILE]
+                        copy the embedded database to the empty Postgres that
+                        BANGUI_DATABASE_URL names, while the service is stopped
   check-database        check all of the database, which takes its time
   dead-letters list [DESTINATION] [--json]
                         show what destinations have refused for too long
@@ -51,6 +55,8 @@ pub enum Command {
     ResetPassword,
     /// Copy the database.
     Backup(Backup),
+    /// Copy the embedded database to Postgres.
+    CopyDatabase(CopyDatabase),
     /// Check all of the database.
     CheckDatabase,
     /// What destinations have refused for too long.
@@ -81,10 +87,13 @@ impl Command {
             ["sanitize"] => Ok(Self::Sanitize { is_json: false }),
             ["sanitize", "--json"] => Ok(Self::Sanitize { is_json: true }),
             ["check-database"] => Ok(Self::CheckDatabase),
-            ["help", ..] | [.., "--help" | "-h"] => Ok(Self::Help),
+["help", ..] | [.., "--help" | "-h"] => Ok(Self::Help),
             ["backup", rest @ ..] => {
                 Backup::parse(rest).map(Self::Backup).ok_or_else(|| misused("backup"))
             }
+            ["copy-database", rest @ ..] => CopyDatabase::parse(rest)
+                .map(Self::CopyDatabase)
+                .ok_or_else(|| misused("copy-database")),
             ["dead-letters", rest @ ..] => DeadLetters::parse(rest)
                 .map(Self::DeadLetters)
                 .ok_or_else(|| misused("dead-letters")),
@@ -135,6 +144,16 @@ mod tests {
             assert!(parse(&format!("backup {wrong}")).is_err(), "{wrong}");
         }
         assert_eq!(parse("check-database"), Ok(Command::CheckDatabase));
+        let copy = |from: Option<&str>| {
+            Ok(Command::CopyDatabase(CopyDatabase { from: from.map(str::to_owned) }))
+        };
+        assert_eq!(parse("copy-database"), copy(None));
+        assert_eq!(parse("copy-database --from x.db"), copy(Some("x.db")));
+        assert!(
+            ["--from", "x.db", "--from a b"]
+                .iter()
+                .all(|wrong| parse(&format!("copy-database {wrong}")).is_err())
+        );
         let list = DeadLetters::List { destination: destination(), is_json: true };
         assert_eq!(parse("dead-letters list otlp --json"), Ok(Command::DeadLetters(list)));
         let drop = |destination| Ok(Command::DeadLetters(DeadLetters::Drop { destination }));

@@ -2,6 +2,7 @@
 
 mod backup;
 mod command;
+mod copy_database;
 mod dead_letters;
 mod healthcheck;
 mod ready;
@@ -43,6 +44,7 @@ pub fn run(command: &Command, settings: Settings) -> ExitCode {
         Command::ResetPassword => reset_password(&settings),
         Command::DeadLetters(command) => dead_letters::run(command, &settings.collector_dir),
         Command::Backup(options) => backup::run(options, &settings),
+        Command::CopyDatabase(options) => copy_database::run(options, &settings),
         Command::CheckDatabase => backup::check(&settings),
         // The others need no settings and were run before.
         Command::Sanitize { .. } | Command::Healthcheck | Command::Help | Command::Version => {

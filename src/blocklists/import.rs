@@ -282,6 +282,7 @@ impl Import {
                     result: "failed",
                     error_type: Some(error.kind()),
                     error: Some(text),
+                    is_of_source: error.is_of_source(),
                     duration_ms,
                     ..ImportEnd::default()
                 };

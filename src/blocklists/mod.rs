@@ -90,6 +90,11 @@ impl Error {
             Self::Store(_) => "store",
         }
     }
+
+    /// Whether it is the list itself that cannot be had or believed, and not something of ours.
+    fn is_of_source(&self) -> bool {
+        matches!(self, Self::Download(_) | Self::File(_) | Self::List(_))
+    }
 }
 
 impl From<Interrupted> for Error {
@@ -106,6 +111,11 @@ impl From<Fail2banError> for Error {
         }
     }
 }
+
+/// The pause after a failure of a source, doubled with each further one, up to the most. Alerts
+/// count the failures of some hours, so an hour without one must be rare.
+const PAUSE_SECONDS: i64 = 300;
+const PAUSE_SECONDS_MAX: i64 = 3600;
 
 /// What the settings say about lists.
 #[derive(Debug, Clone)]
@@ -222,7 +232,56 @@ fn shown(row: BlocklistRow) -> Blocklist {
     Blocklist { row, source, due_at }
 }
 
-/// When a list is due: an interval after its last success, or at once.
+/// When a list is due: an interval after its last success, or at once. A source that failed is left
+/// alone for a while first.
 fn due_at(row: &BlocklistRow) -> i64 {
-    row.succeeded_at.map_or(row.now, |at| at.saturating_add(row.interval_seconds))
+    let regular = row.succeeded_at.map_or(row.now, |at| at.saturating_add(row.interval_seconds));
+    let failed_at = row.finished_at.or(row.started_at).filter(|_| row.failures > 0);
+    failed_at.map_or(regular, |at| regular.max(at.saturating_add(pause_seconds(row))))
+}
+
+fn pause_seconds(row: &BlocklistRow) -> i64 {
+    let doublings = u32::try_from(row.failures - 1).unwrap_or(u32::MAX);
+    let pause = PAUSE_SECONDS.saturating_mul(2_i64.saturating_pow(doublings));
+    pause.min(PAUSE_SECONDS_MAX).min(row.interval_seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn due(row: &BlocklistRow) -> i64 {
+        due_at(&BlocklistRow { now: 100_000, started_at: Some(50_000), ..row.clone() })
+    }
+
+    #[test]
+    fn a_list_is_due_an_interval_after_its_success_or_at_once() {
+        let row = BlocklistRow { interval_seconds: 86_400, ..BlocklistRow::default() };
+        assert_eq!(due(&row), 100_000);
+        // What failed for another reason than its source is not put off.
+        let failed = BlocklistRow { finished_at: Some(99_000), ..row.clone() };
+        assert_eq!(due(&failed), 100_000);
+        let done = BlocklistRow { succeeded_at: Some(60_000), ..failed };
+        assert_eq!(due(&done), 146_400);
+    }
+
+    #[test]
+    fn a_source_that_fails_is_asked_ever_later_but_never_later_than_an_hour() {
+        let after = |failures, interval_seconds| {
+            let finished_at = Some(200_000);
+            let row =
+                BlocklistRow { failures, interval_seconds, finished_at, ..Default::default() };
+            due(&row) - 200_000
+        };
+        let pauses = [1, 2, 3, 4, 5, 100, i64::MAX].map(|failures| after(failures, 86_400));
+        assert_eq!(pauses, [300, 600, 1200, 2400, 3600, 3600, 3600]);
+        assert_eq!([1, 3].map(|failures| after(failures, 900)), [300, 900]);
+        // Asked for by hand before its time: the time stays.
+        let (succeeded_at, finished_at) = (Some(60_000), Some(61_000));
+        let row = BlocklistRow { failures: 1, interval_seconds: 86_400, ..Default::default() };
+        assert_eq!(due(&BlocklistRow { succeeded_at, finished_at, ..row.clone() }), 146_400);
+        // A process that died in the midst of the next one: its begin counts.
+        let row = BlocklistRow { interval_seconds: 400, succeeded_at: Some(40_000), ..row };
+        assert_eq!(due(&row), 50_300);
+    }
 }

@@ -57,6 +57,7 @@ pub struct BlocklistRow {
     pub refused: i64,
     pub duration_ms: i64,
     pub correlation_id: Option<String>,
+    pub failures: i64,
     /// The database's own time.
     pub now: i64,
     /// Whether somebody imports it now.
@@ -101,6 +102,8 @@ pub struct ImportEnd {
     pub error_type: Option<&'static str>,
     /// The same for people.
     pub error: Option<String>,
+    /// Whether it failed because of the source, which is then given time.
+    pub is_of_source: bool,
     /// Entries in force; nothing to leave the number as it was.
     pub entries: Option<i64>,
     /// Bans made.
@@ -136,7 +139,7 @@ macro_rules! columns {
             "SELECT id, name, source, jail, enabled, networks, interval_seconds, deleted_at, \
              etag, last_modified, started_at, finished_at, succeeded_at, result, error_type, \
              error, entries, added, renewed, removed, refused, duration_ms, correlation_id, \
-             unixepoch() AS now, \
+             failures, unixepoch() AS now, \
              (claim IS NOT NULL AND claim_until >= unixepoch()) AS is_claimed FROM blocklists ",
             $rest
         )
@@ -178,12 +181,13 @@ impl Store {
     }
 
     /// Changes how a list is set up, but for its jail; false if the name is another's. What the
-    /// source called its version is forgotten, so that the next import reads it anew.
+    /// source called its version is forgotten, so that the next import reads it anew, and how often
+    /// it failed, which may be mended by the change.
     pub async fn update_blocklist(&self, id: i64, new: &NewBlocklist) -> Result<bool, Error> {
         let query = on!(self.pool, pool => {
             sqlx::query(
             "UPDATE blocklists SET name = $2, source = $3, enabled = $4, networks = $5, \
-             interval_seconds = $6, etag = NULL, last_modified = NULL WHERE id = $1 \
+             interval_seconds = $6, etag = NULL, last_modified = NULL, failures = 0 WHERE id = $1 \
              AND deleted_at IS NULL \
              AND NOT EXISTS (SELECT 1 FROM blocklists WHERE name = $2 AND id <> $1)",
         )
@@ -373,7 +377,8 @@ impl Store {
                  entries = coalesce($5, entries), added = $6, renewed = $7, removed = $8, \
                  refused = $9, duration_ms = $10, \
                  etag = CASE WHEN $2 = 'failed' THEN etag ELSE $11 END, \
-                 last_modified = CASE WHEN $2 = 'failed' THEN last_modified ELSE $12 END \
+                 last_modified = CASE WHEN $2 = 'failed' THEN last_modified ELSE $12 END, \
+                 failures = CASE WHEN $2 = 'failed' THEN failures + $13 ELSE 0 END \
                  WHERE id = $1",
             )
             .bind(claim.blocklist_id)
@@ -388,6 +393,7 @@ impl Store {
             .bind(end.duration_ms)
             .bind(&end.etag)
             .bind(&end.last_modified)
+            .bind(i64::from(end.is_of_source))
             .execute(&mut *connection)
             .await?;
             })

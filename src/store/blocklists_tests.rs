@@ -7,6 +7,7 @@ on_both!(
     a_name_is_taken_once_and_settings_change,
     one_import_at_a_time_and_who_lost_its_claim_writes_nothing,
     the_end_is_kept_and_a_failure_leaves_what_was_good,
+    failures_of_a_source_are_counted_until_it_succeeds_or_is_changed,
     what_another_list_wants_is_handed_over,
 );
 
@@ -92,6 +93,24 @@ async fn the_end_is_kept_and_a_failure_leaves_what_was_good(store: Store) {
     assert_eq!((row.entries, row.etag.as_deref()), (5, Some("\"1\"")));
     assert_eq!(row.result.as_deref(), Some("failed"));
     assert!(row.succeeded_at.is_some() && !row.is_claimed);
+}
+
+async fn failures_of_a_source_are_counted_until_it_succeeds_or_is_changed(store: Store) {
+    let id = store.create_blocklist(&list("a")).await.unwrap().unwrap();
+    let claim = claim(id, "1");
+    let finish = async |result, is_of_source| {
+        store.claim_blocklist(&claim, None).await.unwrap();
+        let end = ImportEnd { result, is_of_source, ..ImportEnd::default() };
+        store.finish_import(&claim, &end).await.unwrap();
+        store.blocklist(id).await.unwrap().unwrap().failures
+    };
+    assert_eq!(finish("failed", true).await, 1);
+    assert_eq!(finish("failed", true).await, 2);
+    assert_eq!(finish("failed", false).await, 2, "it was not asked");
+    assert_eq!(finish("unchanged", false).await, 0);
+    assert_eq!(finish("failed", true).await, 1);
+    assert!(store.update_blocklist(id, &list("a")).await.unwrap());
+    assert_eq!(store.blocklist(id).await.unwrap().unwrap().failures, 0);
 }
 
 async fn what_another_list_wants_is_handed_over(store: Store) {

@@ -21,6 +21,7 @@ mod postgres;
 mod retention;
 mod sqlite;
 mod tasks;
+mod transfer;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ pub use integrity::{IntegrityError, OnCorruption, check_database};
 pub use lock::{Claim, Fence, LockRow, Renewal};
 pub use notices::Notices;
 pub use tasks::{NewTaskRun, Requested, TakenUp, TaskEnd, TaskRequest, TaskState};
+pub use transfer::{CopiedTable, TransferError, copy_to_postgres};
 
 use crate::telemetry::metrics;
 use backend::Pool;

@@ -52,6 +52,15 @@ impl Store {
     }
 }
 
+/// A connection for work that takes long, to a database that is brought up to date first.
+pub(super) async fn prepared(url: &Secret<String>) -> Result<PgConnection, Error> {
+    let options = PgConnectOptions::from_str(url.expose()).map_err(failed)?;
+    migrate(connect(&options).await?).await?;
+    let mut connection = connect(&options).await?;
+    connection.execute(MIGRATION_SESSION).await.map_err(failed)?;
+    Ok(connection)
+}
+
 fn failed(error: sqlx::Error) -> Error {
     Error::Statement { operation: "OPEN", collection: "database", error }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::backend::Backend;
@@ -15,6 +16,9 @@ const CONNECTIONS_MAX: u32 = 4;
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What has become of the schema.
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
 impl Store {
     /// Opens the database, creates it if it is not there, and brings it up to date.
@@ -45,7 +49,7 @@ impl Store {
                 error,
             })?;
         restrict_to_owner(path);
-        sqlx::migrate!("migrations/sqlite").run(&pool).await?;
+        MIGRATIONS.run(&pool).await?;
         let mut store = Self::new(Backend::Sqlite(pool))?;
         // Who is alone with the file knows that no other instance lives, and need not wait until
         // those that were killed count as dead.

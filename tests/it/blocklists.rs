@@ -174,6 +174,40 @@ fn nobody_elses_ban_is_lifted_and_an_operators_word_holds() {
     assert!(banned(&fail2ban).contains("198.51.100.9"));
 }
 
+#[test]
+fn a_source_that_fails_is_left_alone_and_asked_at_once_when_the_list_is_changed() {
+    let (fail2ban, lists) = (Fail2ban::start(), ListServer::start());
+    let bangui = builder(&fail2ban).env("BANGUI_TASK_BLOCKLIST_REFRESH_SCHEDULE", 1).start();
+    let admin = bangui.admin();
+    bangui.wait_for_fail2ban(&admin);
+    let body = json!({ "name": "bad", "source": lists.url("/bad"), "jail": "sshd" });
+    let list = admin.post("/api/blocklists", &body).expect(201).json();
+    let path = format!("/api/blocklists/{}", list["id"]);
+    bangui.wait_for_event("blocklist_import_failed");
+    let list = eventually(SOON, "the end of the import", || {
+        let list = admin.get(&path).expect(200).json();
+        let is_over = list["last_import"]["result"] == "failed";
+        if is_over { Ok(list) } else { Err(list.to_string()) }
+    });
+    let time = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let pause = time(&list["due_at"]).duration_since(time(&list["last_import"]["finished_at"]));
+    assert_eq!(pause.as_secs(), 300, "{list}");
+    // The task looks each second, and finds nothing that is due.
+    let runs = || {
+        let completed = bangui.events("task_completed");
+        completed.iter().filter(|event| event["task"] == "blocklist_refresh").count()
+    };
+    let before = runs();
+    eventually(SOON, "runs that leave the list alone", || {
+        expect(runs() >= before + 2, runs().to_string())
+    });
+    assert_eq!(bangui.events("blocklist_import_started").len(), 1);
+    lists.set("/good", Reply::text("203.0.113.93\n"));
+    let change = json!({ "name": "bad", "source": lists.url("/good"), "jail": "sshd" });
+    admin.put(&path, &change).expect(200);
+    bangui.wait_for_event("blocklist_import_completed");
+}
+
 /// An action takes some milliseconds where the machine is idle, and many more beside compilers.
 const LONG: Duration = Duration::from_secs(60);
 /// Enough for an import of some seconds: each ban runs an action.

@@ -22,6 +22,7 @@ mod cardinality;
 mod cli;
 mod cli_trace;
 mod client_address;
+mod copy_database;
 mod dashboards;
 mod database;
 mod dead_letters;

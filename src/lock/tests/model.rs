@@ -345,16 +345,20 @@ impl Database for Connection {
     }
 
     async fn renew(&self, fence: &Fence) -> Result<Option<Renewal>, Self::Error> {
-        let fence = fence.clone();
-        self.change(move |world, begun_ms| {
+        let (epoch, fence) = (fence.epoch, fence.clone());
+        let renewal = self.change(move |world, begun_ms| {
             let is_renewed = world.table.renew(&fence, begun_ms);
             if is_renewed {
                 world.renewed(&fence);
             }
             let time = begun_ms.div_euclid(1000);
             is_renewed.then_some(Renewal { time, has_requests: false })
-        })
-        .await
+        });
+        let renewal = renewal.await;
+        if let Ok(None) = renewal {
+            self.world().told_lost(epoch);
+        }
+        renewal
     }
 
     async fn release(&self, claim: &Claim) -> Result<bool, Self::Error> {

@@ -3,7 +3,7 @@
 //! It keeps a record of its own of who was given which epoch, apart from the table's row, and
 //! compares each lease with what the row is worth whenever one begins, goes on or ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ pub(super) struct Record {
     /// The epoch that nobody has ended yet: the last one, unless it was released or deleted.
     holder: Option<i64>,
     last_written: i64,
+    /// Epochs whose holder has read that it lost them.
+    told_lost: BTreeSet<i64>,
 }
 
 impl Record {
@@ -54,7 +56,15 @@ impl World {
     /// A heartbeat was confirmed: whoever is the holder no longer is told so by its next one.
     pub(super) fn renewed(&mut self, fence: &Fence) {
         let seed = self.seed;
-        assert!(self.record.is_holder(fence), "seed {seed}: a heartbeat of no holder was confirmed");
+        assert!(
+            self.record.is_holder(fence),
+            "seed {seed}: a heartbeat of no holder was confirmed"
+        );
+    }
+
+    /// A process has read that it is the holder no longer.
+    pub(super) fn told_lost(&mut self, epoch: i64) {
+        self.record.told_lost.insert(epoch);
     }
 
     /// A process gave up what it had.
@@ -97,6 +107,8 @@ impl World {
         let is_stale = self.table.look(self.now_ms()).is_none_or(|row| row.is_stale);
         let seed = self.seed;
         assert!(self.has_jumped || !is_stale, "seed {seed}: the tasks outlived the lease");
+        let is_told = self.record.told_lost.contains(&fence.epoch);
+        assert!(!is_told, "seed {seed}: the tasks go on although the loss was told");
         if self.record.last() != Some(fence.epoch) {
             self.seen.late_effects += 1;
             assert!(self.has_jumped, "seed {seed}: the lease was taken before the tasks ended");
@@ -118,7 +130,10 @@ impl World {
     /// The keeper says that a lease is over: then nobody may go on with it.
     fn check_end(&self, lease: &Lease) {
         let (seed, told) = (self.seed, lease.lost().now_or_never());
-        assert!(told.is_some() && !lease.is_held(), "seed {seed}: the tasks were not told of the end");
+        assert!(
+            told.is_some() && !lease.is_held(),
+            "seed {seed}: the tasks were not told of the end"
+        );
     }
 }
 
