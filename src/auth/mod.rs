@@ -281,12 +281,10 @@ impl Auth {
     /// Who the cookie belongs to; nobody when it is unknown or has expired.
     pub async fn caller_of_session(&self, token: &str) -> Result<Option<Caller>, Error> {
         let hash = TokenHash::of(token);
-        let session = self.inner.store.find_session(hash.as_bytes(), now()).await?;
-        match session {
-            Some(session) => {
+        match self.inner.store.find_session(hash.as_bytes(), now()).await? {
+            Some(username) => {
                 self.inner.known.remember(hash.clone());
-                let (username, scope) = (session.username, Scope::Write);
-                Ok(Some(Caller { username, scope, session: Some(hash) }))
+                Ok(Some(Caller { username, scope: Scope::Write, session: Some(hash) }))
             }
             None => {
                 self.inner.known.forget(&hash);

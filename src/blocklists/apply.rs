@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 use tracing::Instrument as _;
 
@@ -109,7 +109,7 @@ impl Apply<'_> {
         let mut rest = plan.renew.as_slice();
         while let Some(step) = pace.next(&mut rest) {
             let started = Instant::now();
-            self.inner.client.ban_subjects(self.jail, &subjects(step)).await?;
+            self.inner.client.ban(self.jail, &subjects(step)).await?;
             done.renewed += step.len() as u64;
             self.rest_after(started.elapsed(), &mut pace).await;
         }
@@ -155,14 +155,12 @@ impl Apply<'_> {
         let ips = subjects(step);
         let change = history.begin_changes(self.jail, &ips);
         let (sent, banned_at) = (Instant::now(), Ban::now());
-        let count = client.ban_subjects(self.jail, &ips).await?;
+        let count = client.ban(self.jail, &ips).await?;
         let busy = sent.elapsed();
         let is_all = usize::try_from(count).is_ok_and(|count| count == step.len());
         let held = if is_all { Vec::new() } else { self.banned_before(banned_at, step).await? };
         let own: Vec<Network> = step.iter().filter(|it| !held.contains(it)).copied().collect();
-        let expires_at = (self.bantime_seconds >= 0)
-            .then(|| banned_at.checked_add(SignedDuration::from_secs(self.bantime_seconds)).ok())
-            .flatten();
+        let expires_at = Ban::end(banned_at, self.bantime_seconds);
         let ban = |ip: Subject| Ban { jail: self.jail.clone(), ip, banned_at, expires_at };
         self.tell_history(subjects(&own).into_iter().map(ban).collect()).await;
         drop(change);
@@ -207,7 +205,7 @@ impl Apply<'_> {
         if !ips.is_empty() {
             let change = history.begin_changes(self.jail, &ips);
             let sent = Instant::now();
-            done.changed = client.unban_subjects(self.jail, &ips).await?;
+            done.changed = client.unban(self.jail, &ips).await?;
             done.busy = sent.elapsed();
             history.blocklist_lifted(self.jail, &ips, span::correlation_id()).await;
             drop(change);

@@ -23,7 +23,7 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 use crate::config::{ClientSettings, Environment};
-use crate::telemetry::{Lines, Role, Telemetry, span};
+use crate::telemetry::{Lines, Role, Telemetry, milliseconds, span};
 use arguments::{Arguments, Command, Parsed, USAGE};
 use call::Service;
 use failure::{EXIT_CONFIG, EXIT_OK, EXIT_USAGE, Failure};
@@ -116,7 +116,7 @@ fn traced(arguments: Arguments, settings: &ClientSettings) -> u8 {
 fn ended(span: &Span, command: &'static str, started: Instant, failure: Option<&Failure>) {
     let exit_code = failure.map_or(EXIT_OK, |failure| failure.exit);
     span.record("process.exit.code", i64::from(exit_code));
-    let duration_ms = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+    let duration_ms = milliseconds(started.elapsed());
     let exit_code = u64::from(exit_code);
     span.in_scope(|| match failure {
         None => tracing::info!(name: "command_completed", command, exit_code, duration_ms),

@@ -83,9 +83,7 @@ impl Export {
         let on = signals.iter().filter(|(_, protocol)| protocol.is_some());
         on.map(|(signal, _)| *signal).collect::<Vec<_>>().join(", ")
     }
-}
 
-impl Export {
     fn note(&self) -> String {
         match self.summary.unencrypted.is_empty() {
             true => String::new(),

@@ -1,6 +1,6 @@
 //! What fail2ban tells about bans and jails.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{JailName, Subject};
@@ -24,6 +24,12 @@ impl Ban {
         let now = Timestamp::now();
         Timestamp::from_second(now.as_second()).unwrap_or(now)
     }
+
+    /// When a ban ends that begins at a time; negative seconds are for ever, as in fail2ban.
+    pub fn end(banned_at: Timestamp, bantime_seconds: i64) -> Option<Timestamp> {
+        let length = (bantime_seconds >= 0).then(|| SignedDuration::from_secs(bantime_seconds))?;
+        banned_at.checked_add(length).ok()
+    }
 }
 
 /// The counts of one jail.
@@ -43,11 +49,16 @@ pub struct JailStatus {
     pub file_list: Vec<String>,
 }
 
-/// The counts of one jail together with the list that the same reply carries.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JailReport {
-    /// The counts.
-    pub status: JailStatus,
-    /// Who is banned, without times; what cannot be shown safely is left out.
-    pub banned: Vec<Subject>,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ban_ends_after_its_time_or_never() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        assert_eq!(Ban::end(at(100), 600), Some(at(700)));
+        assert_eq!(Ban::end(at(100), 0), Some(at(100)));
+        assert_eq!(Ban::end(at(100), -1), None);
+        assert_eq!(Ban::end(at(100), i64::MAX), None, "no calendar has that time");
+    }
 }

@@ -14,7 +14,7 @@ mod secret;
 mod task_run;
 
 pub use address::{Address, AddressError, Subject, SubjectError};
-pub use ban::{Ban, JailReport, JailStatus};
+pub use ban::{Ban, JailStatus};
 pub use entries::{AuditEntry, ExplainedEntry, HistoryEntry};
 pub use jail_name::{JailName, JailNameError};
 pub use network::{Network, Special};

@@ -26,7 +26,7 @@ pub struct Status {
     pub scheduler: Option<Scheduler>,
     /// Pages of neighbours.
     pub links: Links,
-    /// The version, of BanGUI or of fail2ban.
+    /// BanGUI's version.
     pub version: &'static str,
     /// When the process started.
     pub started_at: Timestamp,
@@ -39,7 +39,7 @@ pub struct Status {
 pub struct Fail2ban {
     /// Whether fail2ban answers.
     pub connected: bool,
-    /// The version, of BanGUI or of fail2ban.
+    /// fail2ban's version, as it told last.
     pub version: Option<String>,
     /// Since when it is so.
     pub since: Timestamp,

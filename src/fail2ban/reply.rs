@@ -4,7 +4,7 @@
 //! needs is missing, and then says what that is.
 
 use super::pickle::Value;
-use crate::domain::{JailName, JailReport, JailStatus, Subject};
+use crate::domain::{JailName, JailStatus};
 use crate::telemetry::sanitize::sanitize_for_logging;
 
 /// The longest error message that is kept: an exception can quote a whole command.
@@ -108,13 +108,14 @@ pub(super) fn jail_names(value: &Value) -> Parsed<Vec<JailName>> {
     Ok(list.split(',').filter_map(|name| name.trim().parse().ok()).collect())
 }
 
-/// The reply of `status J`, and of `status J short`, which has no list.
-pub(super) fn jail_report(jail: &JailName, value: &Value) -> Parsed<(JailReport, bool)> {
+/// The reply of `status J`, and of `status J short`; and whether it has the list of bans, which the
+/// second leaves out.
+pub(super) fn jail_status(jail: &JailName, value: &Value) -> Parsed<(JailStatus, bool)> {
     let filter = field(value, "Filter").ok_or("it has no section Filter")?;
     let actions = field(value, "Actions").ok_or("it has no section Actions")?;
     let number = |section, key| field(section, key).ok_or("a count is missing").and_then(count);
     let sources = field(filter, "File list").or_else(|| field(filter, "Journal matches"));
-    let list = field(actions, "Banned IP list");
+    let has_list = field(actions, "Banned IP list").is_some();
     let status = JailStatus {
         name: jail.clone(),
         currently_banned: number(actions, "Currently banned")?,
@@ -123,23 +124,7 @@ pub(super) fn jail_report(jail: &JailName, value: &Value) -> Parsed<(JailReport,
         total_failed: number(filter, "Total failed")?,
         file_list: sources.map(texts).unwrap_or_default(),
     };
-    let banned = list.map(subjects).transpose()?.unwrap_or_default();
-    Ok((JailReport { status, banned }, list.is_some()))
-}
-
-/// The reply of `banned`: a list of dicts, one for each jail.
-pub(super) fn banned(value: &Value) -> Parsed<Vec<(JailName, Vec<Subject>)>> {
-    let mut jails = Vec::new();
-    for entry in value.as_items().ok_or("it is no list")? {
-        let Value::Dict(pairs) = entry else { return Err("an entry is no dict") };
-        for (name, list) in pairs {
-            let name = name.as_str().ok_or("a jail's name is no text")?;
-            if let Ok(name) = name.parse() {
-                jails.push((name, subjects(list)?));
-            }
-        }
-    }
-    Ok(jails)
+    Ok((status, has_list))
 }
 
 /// The lines of `get J banip --with-time`.
@@ -165,10 +150,4 @@ pub(super) fn texts(value: &Value) -> Vec<String> {
         Some(items) => items.iter().filter_map(Value::as_str).map(clean_message).collect(),
         None => value.as_str().map(clean_message).into_iter().collect(),
     }
-}
-
-fn subjects(value: &Value) -> Parsed<Vec<Subject>> {
-    let items = value.as_items().ok_or("a list of addresses is no list")?;
-    let subject = |item: &Value| Subject::reported(item.as_str()?).ok();
-    Ok(items.iter().filter_map(subject).collect())
 }

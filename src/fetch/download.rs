@@ -25,10 +25,9 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
-use tracing::field;
 use url::Url;
 
-use super::inflate;
+use super::{inflate, question, record};
 use crate::domain::{Network, Special};
 
 /// From the first look-up to the last byte.
@@ -173,17 +172,7 @@ async fn ask(
     allow_private: bool,
     with_key: bool,
 ) -> Result<Whole, DownloadError> {
-    let span = tracing::info_span!(
-        "fetch",
-        otel.name = "GET",
-        otel.kind = "client",
-        http.request.method = "GET",
-        server.address = url.host_str(),
-        server.port = url.port_or_known_default().map(i64::from),
-        http.response.status_code = field::Empty,
-        otel.status_code = field::Empty,
-        error.type = field::Empty,
-    );
+    let span = question(url.host_str(), url.port_or_known_default());
     let answer = async {
         let request = request(url, known, with_key)?;
         let response = send(url, request, allow_private).await?;
@@ -200,14 +189,7 @@ async fn ask(
         Ok::<_, DownloadError>(Whole { head, body: body.to_bytes() })
     };
     let result = answer.instrument(span.clone()).await;
-    match &result {
-        Ok(whole) => {
-            span.record("http.response.status_code", i64::from(whole.head.status.as_u16()));
-        }
-        Err(error) => {
-            span.record("otel.status_code", "ERROR").record("error.type", error.kind());
-        }
-    }
+    record(&span, result.as_ref().map(|whole| whole.head.status).map_err(DownloadError::kind));
     result
 }
 

@@ -19,8 +19,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
-use tracing::Instrument as _;
-use tracing::field;
+use tracing::{Instrument as _, Span, field};
 
 pub use download::{Download, DownloadError, Validators, download};
 pub use file::{FileError, read_file};
@@ -120,17 +119,7 @@ async fn parts(
 ) -> Result<StatusCode, Error> {
     let request = Request::get(url).body(Empty::new()).map_err(|_| Error::Address)?;
     let host = request.uri().host().unwrap_or_default().to_owned();
-    let span = tracing::info_span!(
-        "fetch",
-        otel.name = "GET",
-        otel.kind = "client",
-        http.request.method = "GET",
-        server.address = host,
-        server.port = request.uri().port_u16().map(i64::from),
-        http.response.status_code = field::Empty,
-        otel.status_code = field::Empty,
-        error.type = field::Empty,
-    );
+    let span = question(Some(&host), request.uri().port_u16());
     let answer = async {
         let response = client.request(request).await.map_err(|_| Error::Unreachable)?;
         let status = response.status();
@@ -139,15 +128,31 @@ async fn parts(
     };
     let result = timeout(wait, answer.instrument(span.clone())).await;
     let result = result.unwrap_or(Err(Error::Timeout(wait)));
-    match &result {
-        Ok(status) => {
-            span.record("http.response.status_code", i64::from(status.as_u16()));
-        }
-        Err(error) => {
-            span.record("otel.status_code", "ERROR").record("error.type", error.error_type());
-        }
-    }
+    record(&span, result.as_ref().copied().map_err(Error::error_type));
     result
+}
+
+/// The span of one question to a server.
+fn question(host: Option<&str>, port: Option<u16>) -> Span {
+    tracing::info_span!(
+        "fetch",
+        otel.name = "GET",
+        otel.kind = "client",
+        http.request.method = "GET",
+        server.address = host,
+        server.port = port.map(i64::from),
+        http.response.status_code = field::Empty,
+        otel.status_code = field::Empty,
+        error.type = field::Empty,
+    )
+}
+
+/// Tells the span how it ended: with an answer, or with a word for why there is none.
+fn record(span: &Span, ended: Result<StatusCode, &'static str>) {
+    match ended {
+        Ok(status) => span.record("http.response.status_code", i64::from(status.as_u16())),
+        Err(word) => span.record("otel.status_code", "ERROR").record("error.type", word),
+    };
 }
 
 async fn read(

@@ -26,6 +26,7 @@ use super::router::{Match, Router};
 use super::rpc::{self, Calling};
 use crate::edge::access::bearer_token;
 use crate::telemetry::metrics::{self, HttpRequest};
+use crate::telemetry::milliseconds;
 use crate::telemetry::sanitize::{sanitize_for_logging, sanitize_url_path};
 use crate::telemetry::span::{self, Remote};
 
@@ -271,8 +272,7 @@ impl Running {
         if self.is_quiet && status_code < 400 {
             return;
         }
-        // Microseconds are what a request costs here; more digits would be noise.
-        let duration_ms = (elapsed.as_secs_f64() * 1e6).round() / 1e3;
+        let duration_ms = milliseconds(elapsed);
         let (method, endpoint) = (self.facts.method, self.facts.route.unwrap_or("other"));
         let status_code = i64::from(status_code);
         // A dropped request is dropped outside its span, so the line enters it by itself.

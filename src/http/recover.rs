@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use tower::{BoxError, Layer, Service};
 
@@ -79,12 +79,12 @@ fn failure(error: BoxError) -> Failure {
 /// The answer to a request whose handler panicked. The panic itself was told by the hook, with
 /// its place.
 pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response<Body> {
-    let detail = "something failed here; the log says what";
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail).into_response()
+    Problem::from(Failure::panicked()).into_response()
 }
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
     use http_body::Body as _;
     use tower::ServiceExt as _;
     use tower::load_shed::error::Overloaded;

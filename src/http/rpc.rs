@@ -22,6 +22,7 @@ use super::router::Match;
 use crate::edge::Failure;
 use crate::grpc;
 use crate::telemetry::metrics::{self, HttpRequest};
+use crate::telemetry::milliseconds;
 
 /// The conventions' name of a method that does not exist.
 const OTHER_METHOD: &str = "_OTHER";
@@ -139,7 +140,7 @@ impl Calling {
         if self.is_quiet && code == Code::Ok {
             return;
         }
-        let duration_ms = (elapsed.as_secs_f64() * 1e6).round() / 1e3;
+        let duration_ms = milliseconds(elapsed);
         let endpoint = self.method.map_or("other", |method| method.path);
         // The body is dropped and polled outside of the span, so the line enters it by itself.
         self.span.in_scope(|| {

@@ -3,8 +3,6 @@
 //! A change has its row in the audit log and is made to its end, as all changes are (see
 //! [`crate::audit`]).
 
-use jiff::SignedDuration;
-
 use crate::audit::{Changes, Interrupted};
 use crate::auth::Origin;
 use crate::domain::{Address, AuditEntry, Ban, JailName, JailStatus, Subject};
@@ -151,14 +149,12 @@ impl Jails {
         // This is asked first, so that a change that was made is never reported as failed.
         let bantime_seconds = self.client.bantime_seconds(jail).await?;
         let _change = self.history.begin_change(jail, &subject);
-        let created = self.client.ban(jail, &[address]).await? > 0;
+        let created = self.client.ban(jail, std::slice::from_ref(&subject)).await? > 0;
         if !created && let Some(held) = self.history.find(jail, &subject) {
             return Ok(Banned::Already(held));
         }
         let banned_at = Ban::now();
-        let expires_at = (bantime_seconds >= 0)
-            .then(|| banned_at.checked_add(SignedDuration::from_secs(bantime_seconds)).ok())
-            .flatten();
+        let expires_at = Ban::end(banned_at, bantime_seconds);
         let ban = Ban { jail: jail.clone(), ip: subject, banned_at, expires_at };
         let held = Held { ban, reason };
         self.history.operator_banned(held.clone(), origin.correlation_id.clone()).await;

@@ -18,7 +18,7 @@ use crate::domain::{RunResult, Schedule};
 use crate::lock::{Error, Fence, Lease};
 use crate::tasks::{Known, Runs, TaskEnd, TaskRequest};
 use crate::telemetry::span::Remote;
-use crate::telemetry::{metrics, span};
+use crate::telemetry::{metrics, milliseconds, span};
 
 /// How often it is tried to write down how a run ended, so long apart.
 const FINISH_ATTEMPTS: u32 = 3;
@@ -170,10 +170,10 @@ impl Task {
             }
             Err(failure) => Err(failure.clone()),
         };
-        let seconds = started.elapsed().as_secs_f64();
+        let elapsed = started.elapsed();
         let row = row.ok();
         let at = match row {
-            Some((id, _)) => finish(lease, runs, id, end(&result, seconds), stop).await,
+            Some((id, _)) => finish(lease, runs, id, end(&result, elapsed), stop).await,
             None => Ok(None),
         };
         // A run that woke up behind its time has done nothing that counts.
@@ -181,8 +181,12 @@ impl Task {
             Ok(at) => (at, result),
             Err(lost) => (None, result.and(Err(lost))),
         };
-        metrics::task(self.name, seconds, result.as_ref().err().map(|failure| failure.kind));
-        Ended { row, at, result: tell(result, seconds) }
+        metrics::task(
+            self.name,
+            elapsed.as_secs_f64(),
+            result.as_ref().err().map(|failure| failure.kind),
+        );
+        Ended { row, at, result: tell(result, elapsed) }
     }
 
     /// Writes that the run begins. Without that it would not be known to have happened, so that
@@ -256,12 +260,12 @@ async fn finish(
     }
 }
 
-fn end(result: &Result<u64, Failure>, seconds: f64) -> TaskEnd {
+fn end(result: &Result<u64, Failure>, elapsed: Duration) -> TaskEnd {
     let failure = result.as_ref().err();
     TaskEnd {
         result: run_result(failure),
         // No run takes longer than its limit.
-        duration_ms: (seconds * 1e3).round() as i64,
+        duration_ms: (elapsed.as_secs_f64() * 1e3).round() as i64,
         changes: result.as_ref().ok().map(|changes| i64::try_from(*changes).unwrap_or(i64::MAX)),
         error: failure.map(|failure| failure.error.clone()),
     }
@@ -275,9 +279,8 @@ fn run_result(failure: Option<&Failure>) -> RunResult {
     }
 }
 
-fn tell(result: Result<u64, Failure>, seconds: f64) -> RunResult {
-    // To the microsecond, as of requests.
-    let duration_ms = (seconds * 1e6).round() / 1e3;
+fn tell(result: Result<u64, Failure>, elapsed: Duration) -> RunResult {
+    let duration_ms = milliseconds(elapsed);
     let run_result = run_result(result.as_ref().err());
     match result {
         Ok(changes) => tracing::info!(name: "task_completed", changes, duration_ms),

@@ -12,8 +12,6 @@ const SESSIONS_PER_ACCOUNT_MAX: i64 = 20;
 pub struct Account {
     /// Row id.
     pub id: i64,
-    /// Name to sign in with.
-    pub username: String,
     /// PHC string of the password.
     pub password_hash: Secret<String>,
 }
@@ -31,15 +29,6 @@ pub struct NewSession<'a> {
     pub expires_at: i64,
     /// Where it was opened from.
     pub client_ip: &'a str,
-}
-
-/// A session that was found and has not expired.
-#[derive(Debug, Clone)]
-pub struct Session {
-    /// The account's name.
-    pub username: String,
-    /// Unix seconds.
-    pub expires_at: i64,
 }
 
 impl Store {
@@ -78,17 +67,13 @@ impl Store {
     /// The account of a name.
     pub async fn find_account(&self, username: &str) -> Result<Option<Account>, Error> {
         let query = on!(self.pool, pool => {
-            sqlx::query_as("SELECT id, username, password_hash FROM accounts WHERE username = $1")
+            sqlx::query_as("SELECT id, password_hash FROM accounts WHERE username = $1")
                 .bind(username)
                 .fetch_optional(pool)
                 .await?
         });
-        let row: Option<(i64, String, String)> = self.run("SELECT", "accounts", query).await?;
-        Ok(row.map(|(id, username, password_hash)| Account {
-            id,
-            username,
-            password_hash: Secret::new(password_hash),
-        }))
+        let row: Option<(i64, String)> = self.run("SELECT", "accounts", query).await?;
+        Ok(row.map(|(id, password_hash)| Account { id, password_hash: Secret::new(password_hash) }))
     }
 
     /// Gives an account a new password and ends all its sessions; false when there is none.
@@ -151,15 +136,11 @@ impl Store {
         self.run("DELETE", "sessions", query).await
     }
 
-    /// The session of a token, unless it has expired.
-    pub async fn find_session(
-        &self,
-        token_hash: &[u8],
-        now: i64,
-    ) -> Result<Option<Session>, Error> {
+    /// The account's name of a token's session, unless that has expired.
+    pub async fn find_session(&self, token_hash: &[u8], now: i64) -> Result<Option<String>, Error> {
         let query = on!(self.pool, pool => {
-            sqlx::query_as(
-                "SELECT accounts.username, sessions.expires_at FROM sessions \
+            sqlx::query_scalar(
+                "SELECT accounts.username FROM sessions \
                  JOIN accounts ON accounts.id = sessions.account_id \
                  WHERE token_hash = $1 AND expires_at > $2",
             )
@@ -168,8 +149,7 @@ impl Store {
             .fetch_optional(pool)
             .await?
         });
-        let row: Option<(String, i64)> = self.run("SELECT", "sessions", query).await?;
-        Ok(row.map(|(username, expires_at)| Session { username, expires_at }))
+        self.run("SELECT", "sessions", query).await
     }
 
     /// Ends a session.

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
-pub use accounts::{Account, NewSession, Session};
+pub use accounts::{Account, NewSession};
 pub use audit::{AuditResult, NewAudit, UntoldAudit, UntoldQuery};
 pub use backup::{BackupError, backup};
 pub use blocklists::{BlocklistRow, ImportClaim, ImportEnd, KnownEntry, NewBlocklist, SourceText};

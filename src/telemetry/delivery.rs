@@ -304,7 +304,7 @@ impl Sender<'_> {
             target: super::EXPORT_TARGET,
             provider = PROVIDER,
             batch_size = size,
-            duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3,
+            duration_ms = super::milliseconds(duration),
             attempts = self.failures + 1,
         );
         self.failures = 0;

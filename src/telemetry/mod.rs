@@ -217,6 +217,12 @@ impl Telemetry {
     }
 }
 
+/// A duration as log lines tell it. Microseconds are what things cost here; more digits would be
+/// noise.
+pub fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
 /// Writes one `startup_failed` line when there is no telemetry yet.
 pub fn startup_failed(reason: &str) {
     write_critical("startup_failed", |fields| fields.text("error", reason));

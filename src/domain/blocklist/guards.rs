@@ -22,11 +22,6 @@ impl Guards {
         self.0.push(Guard { network, refusal });
     }
 
-    /// Why an entry must not be banned, if it must not.
-    pub fn refusal(&self, entry: Network) -> Option<Refusal> {
-        self.0.iter().find(|guard| guard.network.overlaps(entry)).map(|guard| guard.refusal)
-    }
-
     /// Takes entries that touch a protected network out of a list in which none covers another.
     pub fn apply(&self, entries: &mut Vec<Network>, refused: &mut Refused) {
         // In such a list everything that a network touches lies together: what it covers, or the

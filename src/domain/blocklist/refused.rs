@@ -33,7 +33,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// All of them, for metrics whose series exist from the start.
+    /// All of them.
+    #[cfg(test)]
     pub const ALL: [Self; 14] = [
         Self::Unreadable,
         Self::TooWide,

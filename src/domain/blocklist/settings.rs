@@ -36,13 +36,6 @@ impl FromStr for BlocklistName {
     }
 }
 
-impl BlocklistName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 impl fmt::Display for BlocklistName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)

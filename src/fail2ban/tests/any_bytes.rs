@@ -17,8 +17,7 @@ fn parse_everything(value: Value) {
     let _ = reply::text(&value);
     let _ = reply::count(&value);
     let _ = reply::jail_names(&value);
-    let _ = reply::jail_report(&jail, &value);
-    let _ = reply::banned(&value);
+    let _ = reply::jail_status(&jail, &value);
     for line in reply::lines(&value).into_iter().flatten().flatten() {
         let _ = reply_time::parse_ban(&jail, line, &jiff::tz::TimeZone::UTC);
     }

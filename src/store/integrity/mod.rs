@@ -23,6 +23,7 @@ use set_aside::{Extent, set_aside};
 
 use super::sqlite::{BUSY_TIMEOUT, create_folder};
 use super::{Error, Store};
+use crate::telemetry::milliseconds;
 
 /// How long the check at start may take. A gigabyte needs about so long; what is larger is served
 /// without having been looked at whole, and that is told.
@@ -253,7 +254,7 @@ async fn examine(path: &Path, is_alone: bool) -> Result<Option<Damage>, Error> {
                 tracing::info!(
                     name: "database_checked",
                     database_path = %path.display(),
-                    duration_ms = (begun.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+                    duration_ms = milliseconds(begun.elapsed()),
                 );
             }
             Ok(None)
