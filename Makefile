@@ -13,11 +13,12 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 # $(call need,TOOL,ADVICE): one clear line for a missing tool.
 need = @command -v $(1) >/dev/null || { echo "make: $(1) is missing: $(2)" >&2; exit 1; }
 
-.PHONY: help run ui build images compose-test deb-test test test-all ci chaos deb bench checks fmt lint clean
+.PHONY: help run ui build images compose-test kubernetes-test deb-test test test-all ci chaos deb
+.PHONY: bench checks fmt lint clean
 .PHONY: need-cargo need-node need-go need-python
 
 help: ## list the commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 # run.sh asks for its tools itself. It is called without a shell between it and make, so that make
 # passes its signals on to it.
@@ -48,6 +49,9 @@ images: need-cargo need-node need-go ## build every image of docker-compose.yml,
 compose-test: need-cargo need-node need-go need-python ## docker-compose.yml on a real engine, and deb-test
 	@scripts/compose-test.sh
 	@$(MAKE) deb-test
+
+kubernetes-test: need-cargo need-node need-go need-python ## deploy/kubernetes on a real cluster
+	@scripts/kubernetes-test.sh
 
 deb-test: build need-go ## the Debian package in a fresh Debian with its own systemd
 	@scripts/deb-test.sh
