@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Tests the Debian package as its user meets it: every command of docs/INSTALL.md's section on it,
 # as it stands there, in a fresh Debian 12 with its own systemd and fail2ban. Installation, sign-in,
-# a ban, a trace, upgrade, removal, purge; then it looks for what is left. The commands for a node of
-# Kubernetes are run there, too.
+# a ban, a trace, upgrade, removal, purge; then it looks for what is left. The commands for a host with
+# containers and for a node of Kubernetes are run there, too.
 #
 #   scripts/deb-test.sh
 #
@@ -11,7 +11,7 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-readonly DEBIAN='Debian package with systemd' KUBERNETES=Kubernetes
+readonly DEBIAN='Debian package with systemd' KUBERNETES=Kubernetes COMPOSE='Docker Compose'
 # How long something that is on its way may take, on two busy cores.
 readonly WAIT_LIMIT_SECONDS=40
 readonly ADDRESS=198.51.100.7
@@ -46,10 +46,10 @@ soon() {
 }
 not() { ! "$@"; }
 
-# told HEADING [SECTION]: runs what the section says under that heading; its output is kept.
+# told HEADING [SECTION [LANGUAGE]]: runs what the section says under that heading; its output is kept.
 told() {
   printf -- '----    docs/INSTALL.md, %s\n' "$1"
-  told_commands "${2:-$DEBIAN}" "$1" >"$root/root/told.sh"
+  told_commands "${2:-$DEBIAN}" "$1" "${3:-sh}" >"$root/root/told.sh"
   if ! in_root sh -eu /root/told.sh >"$work/told" 2>&1; then
     tail -n 20 "$work/told" | cut -c1-300
     in_root journalctl --no-pager --lines 10 --unit bangui --unit bangui-collector | cut -c1-300
@@ -116,17 +116,29 @@ prepare() {
 
 folder_is() { [ "$(in_root stat -c %i /run/fail2ban)" = "$1" ]; }
 
-# A pod that has mounted the folder sees the socket only as long as it stays the same folder.
-kubernetes_node() {
+# A container that has mounted the folder sees the socket only as long as it stays the same folder.
+socket_is_shared() {
   local folder
-  cp deploy/kubernetes/fail2ban-node.conf "$root/root/"
-  told "Prepare the node" "$KUBERNETES"
-  ok "the node's fail2ban gives the group its socket" socket_is 'root:bangui-socket 660'
+  ok "fail2ban gives the group its socket" socket_is 'root:bangui-socket 660'
   folder=$(in_root stat -c %i /run/fail2ban)
   in_root systemctl restart fail2ban
   ok "a restart gives it again" socket_is 'root:bangui-socket 660'
   ok "in the same folder" folder_is "$folder"
   told "Release the node" "$KUBERNETES"
+  ok "then it is root's alone again" soon socket_is 'root:root 700'
+}
+
+compose_host() {
+  install -D -m 0644 deploy/fail2ban/socket-group.conf \
+    "$root/root/deploy/fail2ban/socket-group.conf"
+  told "The host's own fail2ban" "$COMPOSE" console
+  socket_is_shared
+}
+
+kubernetes_node() {
+  cp deploy/kubernetes/fail2ban-node.conf "$root/root/"
+  told "Prepare the node" "$KUBERNETES"
+  socket_is_shared
 }
 
 set_up_answers() {
@@ -277,6 +289,7 @@ binary=${DEB_BINARY:-${CARGO_TARGET_DIR:-target}/debug/bangui}
 [ -x "$binary" ] || cargo build --locked --bin bangui
 
 prepare
+compose_host
 kubernetes_node
 install_and_sign_in
 ban

@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 
 # Nothing of the caller's shell or of `.env` has a part in it.
 configure() {
-  env -i PATH="$PATH" HOME="$HOME" FAIL2BAN_GROUP_ID=1 COMPOSE_DISABLE_ENV_FILE=1 \
+  env -i PATH="$PATH" HOME="$HOME" COMPOSE_DISABLE_ENV_FILE=1 \
     "$compose" "$@" --profile '*' config --format json >"$work/config.json"
   python3 tests/compose/lint.py compose "$work/config.json"
 }

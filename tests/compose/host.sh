@@ -4,8 +4,8 @@
 # shellcheck disable=SC2154
 set -euo pipefail
 
-# A group of the host's that owns the socket; no account here is in it.
-readonly SOCKET_GROUP=23456
+# The group that the drop-in gives the socket to; no account here is in it.
+readonly SOCKET_GROUP=10002
 
 host_fail2ban=
 
@@ -30,7 +30,7 @@ starts_as_root() {
   equal "$(stat -c '%U %a' "$work/host/fail2ban.sock")" 'root 700' 'the socket'
 }
 
-# The drop-in's own command, with this socket and this group in the place of the host's.
+# The drop-in's own command, with this socket in the place of the host's.
 shares_the_socket() {
   local command
   # systemd reads a line that ends in a backslash and the next one as one.
@@ -38,13 +38,12 @@ shares_the_socket() {
     "$root/deploy/fail2ban/socket-group.conf" |
     sed -n "s/^ExecStartPost=-.bin.sh -c '\(.*\)'\$/\1/p")
   [ -n "$command" ]
-  command=${command//\/run\/fail2ban/$work/host}
-  sh -c "${command//chgrp bangui/chgrp $SOCKET_GROUP}"
+  sh -c "${command//\/run\/fail2ban/$work/host}"
   equal "$(stat -c '%U %g %a' "$work/host/fail2ban.sock")" "root $SOCKET_GROUP 660" 'the socket'
 }
 
 comes_up_with_the_host() {
-  export FAIL2BAN_GROUP_ID=$1 FAIL2BAN_SOCKET_DIR=$work/host
+  export FAIL2BAN_SOCKET_DIR=$work/host
   # Only what this needs; Grafana's image may not be there.
   documented 'docker compose -f docker-compose.yml -f compose.host-fail2ban.yml up --detach --wait' \
     bangui
@@ -54,13 +53,14 @@ comes_up_with_the_host() {
 sees_fail2ban() { contains "$(curl -s --max-time 10 "$BANGUI/health")" '"degraded":[]'; }
 
 is_locked_out() {
-  comes_up_with_the_host 10001
+  export FAIL2BAN_GROUP_ID=10001
+  comes_up_with_the_host
   until_true 30 says_so
 }
 says_so() { contains "$(curl -s --max-time 10 "$BANGUI/health")" fail2ban; }
 
 is_let_in() {
-  comes_up_with_the_host "$SOCKET_GROUP"
+  comes_up_with_the_host
   until_true 30 sees_fail2ban
   sign_in
   FAIL2BAN_MAXRETRY=3 "$root/scripts/attack.sh" "$work/host/auth.log" 198.51.100.61
