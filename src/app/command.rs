@@ -87,7 +87,7 @@ impl Command {
             ["sanitize"] => Ok(Self::Sanitize { is_json: false }),
             ["sanitize", "--json"] => Ok(Self::Sanitize { is_json: true }),
             ["check-database"] => Ok(Self::CheckDatabase),
-["help", ..] | [.., "--help" | "-h"] => Ok(Self::Help),
+            ["help", ..] | [.., "--help" | "-h"] => Ok(Self::Help),
             ["backup", rest @ ..] => {
                 Backup::parse(rest).map(Self::Backup).ok_or_else(|| misused("backup"))
             }
