@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Services, clean};
 use crate::collector;
-use crate::lock::LockHealth;
+pub use crate::lock::LockHealth;
 use crate::telemetry;
 
 /// The state of the service.
@@ -137,38 +137,7 @@ pub struct Scheduler {
     pub held_here: bool,
     /// What the database says.
     #[serde(flatten)]
-    pub lock: Lock,
-}
-
-/// The scheduler's lock, as the database says.
-#[derive(Debug, Serialize)]
-pub struct Lock {
-    /// Whether an instance holds it, or held it when it died.
-    pub locked: bool,
-    /// Of the holder.
-    pub pid: Option<i64>,
-    /// Of the holder.
-    pub hostname: Option<String>,
-    /// Since the holder's last heartbeat.
-    pub age_seconds: Option<f64>,
-    /// Whether another may take it.
-    pub is_stale: bool,
-    /// How many seconds are left if no heartbeat comes.
-    pub ttl_remaining: Option<f64>,
-}
-
-impl From<LockHealth> for Lock {
-    fn from(health: LockHealth) -> Self {
-        Self {
-            locked: health.locked,
-            pid: health.pid,
-            // Another instance wrote it.
-            hostname: health.hostname.map(clean),
-            age_seconds: health.age_seconds,
-            is_stale: health.is_stale,
-            ttl_remaining: health.ttl_remaining,
-        }
-    }
+    pub lock: LockHealth,
 }
 
 /// Pages of neighbours.
@@ -219,10 +188,7 @@ pub async fn state(services: &Services) -> Status {
             healthy: site.export.and_then(|_| telemetry::is_healthy()),
             collector,
         },
-        scheduler: lock.map(|lock| Scheduler {
-            held_here: services.lock.is_held_here(),
-            lock: Lock::from(lock),
-        }),
+        scheduler: lock.map(|lock| Scheduler { held_here: services.lock.is_held_here(), lock }),
         links: Links { jaeger: site.jaeger_ui_url.clone() },
         version: env!("CARGO_PKG_VERSION"),
         started_at: site.started_at,

@@ -109,8 +109,8 @@ impl From<JailDetail> for GetJailResponse {
     }
 }
 
-impl From<status::Lock> for LockHealth {
-    fn from(lock: status::Lock) -> Self {
+impl From<status::LockHealth> for LockHealth {
+    fn from(lock: status::LockHealth) -> Self {
         Self {
             locked: lock.locked,
             pid: lock.pid,

@@ -82,11 +82,13 @@ mod lease;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::store::Error;
 use crate::store::{Claim, Store};
+use crate::telemetry::sanitize::sanitize_for_logging;
 use keeper::Keeper;
 pub use lease::{Beat, DatabaseTime, Fence, Lease};
 
@@ -94,7 +96,7 @@ pub use lease::{Beat, DatabaseTime, Fence, Lease};
 const HOSTNAME_CHARS_MAX: usize = 255;
 
 /// The lock as an operator sees it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LockHealth {
     /// Whether an instance holds it, or held it when it died.
     pub locked: bool,
@@ -178,7 +180,8 @@ impl SchedulerLock {
             LockHealth {
                 locked: true,
                 pid: row.pid,
-                hostname: row.hostname,
+                // Another instance wrote it, or somebody by hand.
+                hostname: row.hostname.map(|name| sanitize_for_logging(&name).into_owned()),
                 age_seconds: Some(tenths(row.age_seconds)),
                 is_stale: row.is_stale,
                 ttl_remaining: Some(if row.is_stale {

@@ -102,7 +102,7 @@ pub fn remove_expired_sessions(auth: Auth, schedule: Schedule) -> Task {
     Task::new("session_cleanup", schedule, SESSION_CLEANUP_LIMIT, move |run| {
         let auth = auth.clone();
         async move {
-            let fence = run.fence().ok_or("the scheduler lock was lost")?;
+            let fence = run.fence()?;
             auth.remove_expired_sessions(fence).await.map_err(|error| error.to_string())
         }
     })
@@ -113,7 +113,7 @@ pub fn refresh_blocklists(blocklists: Blocklists, schedule: Schedule) -> Task {
     Task::new("blocklist_refresh", schedule, BLOCKLIST_REFRESH_LIMIT, move |run| {
         let blocklists = blocklists.clone();
         async move {
-            let fence = run.fence().ok_or("the scheduler lock was lost")?;
+            let fence = run.fence()?;
             blocklists.refresh_due(fence).await
         }
     })

@@ -23,6 +23,8 @@ use crate::telemetry::{metrics, milliseconds, span};
 /// How often it is tried to write down how a run ended, so long apart.
 const FINISH_ATTEMPTS: u32 = 3;
 const FINISH_PAUSE: Duration = Duration::from_secs(1);
+/// Why a run that was good so far ends.
+const LOCK_LOST: &str = "the scheduler lock was lost";
 
 /// What a run did: how many things it changed, or why it failed.
 pub(super) type Outcome = Result<u64, String>;
@@ -71,14 +73,9 @@ struct Failure {
 }
 
 impl Run {
-    /// What a scheduled write must show; nothing once it is too late for one.
-    pub fn fence(&self) -> Option<&Fence> {
-        self.lease.fence()
-    }
-
-    /// The lock that it runs under.
-    pub fn lease(&self) -> &Lease {
-        &self.lease
+    /// What a scheduled write must show, unless it is too late for one.
+    pub fn fence(&self) -> Result<&Fence, &'static str> {
+        self.lease.fence().ok_or(LOCK_LOST)
     }
 
     /// Whether somebody asked for it; else it was due.
@@ -97,7 +94,7 @@ impl Failure {
     }
 
     fn lock_lost() -> Self {
-        Self::interrupted("lock_lost", "the scheduler lock was lost")
+        Self::interrupted("lock_lost", LOCK_LOST)
     }
 }
 
@@ -181,11 +178,8 @@ impl Task {
             Ok(at) => (at, result),
             Err(lost) => (None, result.and(Err(lost))),
         };
-        metrics::task(
-            self.name,
-            elapsed.as_secs_f64(),
-            result.as_ref().err().map(|failure| failure.kind),
-        );
+        let error_type = result.as_ref().err().map(|failure| failure.kind);
+        metrics::task(self.name, elapsed.as_secs_f64(), error_type);
         Ended { row, at, result: tell(result, elapsed) }
     }
 

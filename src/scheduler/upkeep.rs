@@ -21,7 +21,6 @@ const STEP_PAUSE: Duration = Duration::from_millis(20);
 /// One run removes a million rows at most; the rest is the next one's.
 const STEPS_MAX: usize = 2000;
 const DAY_SECONDS: i64 = 24 * 3600;
-const LOST: &str = "the scheduler lock was lost";
 
 /// How long rows are kept, in days; 0 is for ever.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +79,7 @@ where
 {
     let mut removed = 0;
     for _ in 0..STEPS_MAX {
-        let fence = run.fence().ok_or(LOST)?.clone();
+        let fence = run.fence()?.clone();
         let rows = step(fence).await.map_err(|error| error.to_string())?;
         removed += rows;
         if rows < STEP_ROWS.unsigned_abs() {
@@ -98,7 +97,7 @@ pub fn sync_history(history: History, retention: Retention, schedule: Schedule) 
         let history = history.clone();
         async move {
             let after = Retention::before(retention.history_days).unwrap_or_default();
-            let fence = || run.fence().cloned();
+            let fence = || run.fence().ok().cloned();
             let correlation_id = span::correlation_id();
             let synced = history.sync(fence, after, correlation_id.as_deref()).await;
             match synced.map_err(|error| error.to_string())? {

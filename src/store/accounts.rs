@@ -1,7 +1,7 @@
 //! Accounts and their sessions.
 
 use super::backend::on;
-use super::{Error, Fence, Store};
+use super::{Error, Store};
 use crate::domain::Secret;
 
 /// Sessions per account; the oldest end when another begins.
@@ -161,24 +161,6 @@ impl Store {
                 .await?;
         });
         self.run("DELETE", "sessions", query).await
-    }
-
-    /// Removes the sessions that have expired; returns how many. A scheduled write.
-    pub async fn delete_expired_sessions(&self, fence: &Fence, now: i64) -> Result<u64, Error> {
-        let mut transaction = self.fenced(fence).await?;
-        self.run("DELETE", "sessions", async {
-            let deleted = on!(mut transaction, connection => {
-                sqlx::query("DELETE FROM sessions WHERE expires_at <= $1")
-                    .bind(now)
-                    .execute(connection)
-                    .await?
-                    .rows_affected()
-            })
-            .await?;
-            transaction.commit().await?;
-            Ok(deleted)
-        })
-        .await
     }
 }
 

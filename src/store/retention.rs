@@ -12,25 +12,9 @@ impl Store {
         before: i64,
         limit: i64,
     ) -> Result<u64, Error> {
-        let mut transaction = self.fenced(fence).await?;
-        self.run("DELETE", "bans", async {
-            let deleted = on!(mut transaction, connection => {
-                sqlx::query(
-                    "DELETE FROM bans WHERE id IN (SELECT id FROM bans \
-                     WHERE unbanned_at IS NOT NULL AND unbanned_at < $1 \
-                     ORDER BY unbanned_at LIMIT $2)",
-                )
-                .bind(before)
-                .bind(limit)
-                .execute(&mut *connection)
-                .await?
-                .rows_affected()
-            })
-            .await?;
-            transaction.commit().await?;
-            Ok(deleted)
-        })
-        .await
+        const STATEMENT: &str = "DELETE FROM bans WHERE id IN (SELECT id FROM bans \
+            WHERE unbanned_at IS NOT NULL AND unbanned_at < $1 ORDER BY unbanned_at LIMIT $2)";
+        self.delete_fenced(fence, "bans", STATEMENT, &[before, limit]).await
     }
 
     /// Removes rows of the audit log from before a time, the oldest first; returns how many. What
@@ -41,19 +25,29 @@ impl Store {
         before: i64,
         limit: i64,
     ) -> Result<u64, Error> {
+        const STATEMENT: &str = "DELETE FROM audit WHERE id IN (SELECT id FROM audit \
+            WHERE at < $1 AND told_at IS NOT NULL AND result <> 'pending' ORDER BY at LIMIT $2)";
+        self.delete_fenced(fence, "audit", STATEMENT, &[before, limit]).await
+    }
+
+    /// Removes the sessions that have expired; returns how many.
+    pub async fn delete_expired_sessions(&self, fence: &Fence, now: i64) -> Result<u64, Error> {
+        const STATEMENT: &str = "DELETE FROM sessions WHERE expires_at <= $1";
+        self.delete_fenced(fence, "sessions", STATEMENT, &[now]).await
+    }
+
+    async fn delete_fenced(
+        &self,
+        fence: &Fence,
+        collection: &'static str,
+        statement: &'static str,
+        values: &[i64],
+    ) -> Result<u64, Error> {
         let mut transaction = self.fenced(fence).await?;
-        self.run("DELETE", "audit", async {
+        self.run("DELETE", collection, async {
             let deleted = on!(mut transaction, connection => {
-                sqlx::query(
-                    "DELETE FROM audit WHERE id IN (SELECT id FROM audit \
-                     WHERE at < $1 AND told_at IS NOT NULL AND result <> 'pending' \
-                     ORDER BY at LIMIT $2)",
-                )
-                .bind(before)
-                .bind(limit)
-                .execute(&mut *connection)
-                .await?
-                .rows_affected()
+                let query = values.iter().fold(sqlx::query(statement), |query, it| query.bind(*it));
+                query.execute(connection).await?.rows_affected()
             })
             .await?;
             transaction.commit().await?;

@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::Api;
-use crate::edge::{Failure, status};
+use crate::edge::Failure;
 use crate::proto::v1::scheduler_service_server::SchedulerService;
 use crate::proto::v1::{GetLockHealthRequest, GetLockHealthResponse};
 
@@ -14,7 +14,7 @@ impl SchedulerService for Api {
         _: Request<GetLockHealthRequest>,
     ) -> Result<Response<GetLockHealthResponse>, Status> {
         let health = self.services.lock.get_lock_health().await.map_err(Failure::from)?;
-        let lock = status::Lock::from(health).into();
+        let lock = health.into();
         Ok(Response::new(GetLockHealthResponse { lock: Some(lock) }))
     }
 }

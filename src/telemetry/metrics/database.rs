@@ -30,7 +30,7 @@ thread_local! {
 }
 
 pub(super) fn install(meter: &Meter) {
-    let _ = OPERATIONS.set(OPERATION_DURATION.build_duration(meter));
+    let _ = OPERATIONS.set(OPERATION_DURATION.build_histogram(meter));
 }
 
 /// A statement was run by the database, or failed with the given kind of error.

@@ -145,10 +145,6 @@ impl Definition {
         self.described(meter.i64_up_down_counter(self.name)).build()
     }
 
-    pub(super) fn build_duration(&self, meter: &Meter) -> Histogram<f64> {
-        self.build_histogram(meter)
-    }
-
     pub(super) fn build_histogram(&self, meter: &Meter) -> Histogram<f64> {
         let builder = meter.f64_histogram(self.name);
         builder.with_unit(self.unit).with_description(self.brief).build()

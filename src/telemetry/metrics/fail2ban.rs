@@ -61,7 +61,7 @@ pub(super) fn install(meter: &Meter) {
         observer.observe(u64::from(is_up), &[]);
     });
     let _ = INSTRUMENTS.set(Instruments {
-        command_duration: COMMAND_DURATION.build_duration(meter),
+        command_duration: COMMAND_DURATION.build_histogram(meter),
         connection_errors: CONNECTION_ERRORS.build_counter_from_zero(meter),
     });
 }

@@ -55,7 +55,7 @@ static INSTRUMENTS: OnceLock<Instruments> = OnceLock::new();
 
 pub(super) fn install(meter: &Meter) {
     let _ = INSTRUMENTS.set(Instruments {
-        request_duration: REQUEST_DURATION.build_duration(meter),
+        request_duration: REQUEST_DURATION.build_histogram(meter),
         request_body_size: REQUEST_BODY_SIZE.build_size(meter),
         response_body_size: RESPONSE_BODY_SIZE.build_size(meter),
         active_requests: ACTIVE_REQUESTS.build_up_down(meter),

@@ -29,7 +29,7 @@ thread_local! {
 }
 
 pub(super) fn install(meter: &Meter) {
-    let _ = CALLS.set(CALL_DURATION.build_duration(meter));
+    let _ = CALLS.set(CALL_DURATION.build_histogram(meter));
 }
 
 /// A gRPC call is over, with the name of its status.

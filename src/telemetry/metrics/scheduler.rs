@@ -107,7 +107,7 @@ pub(super) fn install(meter: &Meter) {
         }
     });
     let _ = INSTRUMENTS.set(Instruments {
-        task_duration: TASK_DURATION.build_duration(meter),
+        task_duration: TASK_DURATION.build_histogram(meter),
         lock_takeovers: LOCK_TAKEOVERS.build_counter_from_zero(meter),
         lock_heartbeats_lost: LOCK_HEARTBEATS_LOST.build_counter_from_zero(meter),
         lock_held_by_other: LOCK_HELD_BY_OTHER.build_counter_from_zero(meter),

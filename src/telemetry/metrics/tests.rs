@@ -104,7 +104,7 @@ fn series_beyond_the_limit_are_one() {
 #[test]
 fn a_histogram_has_the_bounds_of_its_definition() {
     let told = told(|meter| {
-        named("bangui.task.duration").build_duration(meter).record(1.0, &[]);
+        named("bangui.task.duration").build_histogram(meter).record(1.0, &[]);
         named("http.server.request.body.size").build_size(meter).record(1, &[]);
     });
     for name in ["bangui.task.duration", "http.server.request.body.size"] {
