@@ -114,8 +114,10 @@ impl Store {
             .bind(&audit.traceparent)
             .bind(random_id()?)
             .bind(self.instance())
-            .fetch_one(pool)
+            .fetch_all(pool)
             .await?
+            .pop()
+            .ok_or(sqlx::Error::RowNotFound)?
         });
         self.run("INSERT", "audit", query).await
     }

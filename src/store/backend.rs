@@ -4,6 +4,10 @@
 //! What makes one text run in both: placeholders `$1`, `RETURNING`, `ON CONFLICT`, and a few
 //! functions that SQLite brings and the first migration of Postgres defines (`unixepoch()`,
 //! `unixepoch('subsec')` and `json_each(list)`).
+//!
+//! What writes outside of a transaction and returns rows is read to its end, with `fetch_all`:
+//! SQLite commits such a statement with its last step, behind the last row. Who takes the first row
+//! and goes, as `fetch_one` and `fetch_optional` do, never hears that the disk was full.
 
 use std::time::Duration;
 

@@ -175,7 +175,7 @@ impl Store {
         .bind(&new.jail)
         .bind(new.enabled)
         .bind(new.networks)
-        .bind(new.interval_seconds).fetch_optional(pool).await?
+        .bind(new.interval_seconds).fetch_all(pool).await?.pop()
         });
         self.run("INSERT", "blocklists", query).await
     }

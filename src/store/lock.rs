@@ -136,8 +136,9 @@ impl Store {
             .bind(claim.heartbeat_timeout)
             .bind(seen)
             .bind(&claim.owner)
-            .fetch_optional(pool)
+            .fetch_all(pool)
             .await?
+            .pop()
         });
         self.run("INSERT", "scheduler_lock", query).await
     }
@@ -157,8 +158,9 @@ impl Store {
             .bind(fence.epoch)
             .bind(i64::from(fence.pid))
             .bind(&fence.owner)
-            .fetch_optional(pool)
+            .fetch_all(pool)
             .await?
+            .pop()
         });
         let row = self.run("UPDATE", "scheduler_lock", query).await?;
         Ok(row.map(|(time, requests)| Renewal { time, has_requests: requests > 0 }))

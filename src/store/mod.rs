@@ -175,25 +175,30 @@ fn random_id() -> Result<String, sqlx::Error> {
 }
 
 fn is_unavailable(error: &sqlx::Error) -> bool {
-    /// In Postgres: too many connections, the server stops, crashed, or is starting; the session
-    /// was ended because it was idle within a transaction.
-    const CODES: [&str; 5] = ["53300", "57P01", "57P02", "57P03", "25P03"];
+    /// In Postgres: the server stops, crashed, or is starting; the session was ended because it was
+    /// idle within a transaction; a standby that only reads; others were in the way for too long.
+    const CODES: [&str; 9] =
+        ["57P01", "57P02", "57P03", "25P03", "25006", "40001", "40P01", "55P03", "57014"];
     match error {
         // What the other end says cannot be understood, or its certificate is not believed.
         sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::InvalidData,
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
         sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            CODES.contains(&&*code) || code.starts_with("08") || is_busy(&code)
+            // Classes: no connection, and not enough of something, such as room on the disk.
+            let is_of = |class| code.len() == 5 && code.starts_with(class);
+            CODES.contains(&&*code) || is_of("08") || is_of("53") || is_away(&code)
         }),
         _ => false,
     }
 }
 
-/// In SQLite: another process has kept its write lock for too long. Its codes are numbers, of which
-/// the lowest byte says what it is about; those of Postgres have five digits.
-fn is_busy(code: &str) -> bool {
-    const SQLITE_BUSY: u16 = 5;
-    code.len() < 5 && code.parse::<u16>().is_ok_and(|code| code & 0xff == SQLITE_BUSY)
+/// In SQLite: another process has kept its write lock for too long, or the file cannot be written,
+/// read or opened, or the disk is full. Its codes are numbers, of which the lowest byte says what it
+/// is about; those of Postgres have five digits.
+fn is_away(code: &str) -> bool {
+    /// Busy, read-only, an error of the disk, full, cannot be opened.
+    const ABOUT: [u16; 5] = [5, 8, 10, 13, 14];
+    code.len() < 5 && code.parse::<u16>().is_ok_and(|code| ABOUT.contains(&(code & 0xff)))
 }
 
 fn error_type(error: &sqlx::Error) -> &'static str {
@@ -272,11 +277,11 @@ pub(crate) mod tests {
     pub(crate) use on_both;
 
     #[test]
-    fn a_database_that_another_process_keeps_to_itself_is_away_for_a_moment() {
-        // Busy, and busy with a recovery or behind a snapshot.
-        assert!(["5", "261", "517"].into_iter().all(is_busy));
+    fn a_database_that_another_process_keeps_or_whose_disk_is_full_is_away() {
+        // Busy, and busy with a recovery or behind a snapshot; no room; a write that failed.
+        assert!(["5", "261", "517", "13", "778"].into_iter().all(is_away));
         // A plain error, a constraint, and a code of Postgres.
-        assert!(!["1", "2067", "53300", "08006", "XX000"].into_iter().any(is_busy));
+        assert!(!["1", "2067", "53300", "08006", "XX000"].into_iter().any(is_away));
     }
 
     #[tokio::test]

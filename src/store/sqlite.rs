@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use super::backend::Backend;
 use super::integrity::Guard;
@@ -41,6 +44,7 @@ impl Store {
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_release(|connection, _| Box::pin(is_clean(connection)))
             .connect_with(options)
             .await
             .map_err(|error| Error::Statement {
@@ -62,6 +66,17 @@ impl Store {
     }
 }
 
+/// Whether a connection can be used again. When the disk is full or fails, SQLite ends a transaction
+/// by itself; sqlx's own `ROLLBACK` then fails, and it takes the connection to be within that
+/// transaction for ever, so that none can begin there.
+async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // A rollback may still be on its way; it is answered before this is.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
+}
+
 pub(super) fn create_folder(path: &Path) -> Result<(), Error> {
     let Some(folder) = path.parent() else { return Ok(()) };
     std::fs::create_dir_all(folder)
@@ -73,4 +88,66 @@ pub(super) fn create_folder(path: &Path) -> Result<(), Error> {
 fn restrict_to_owner(path: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     let _ = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::super::NewAudit;
+    use super::super::backend::{Transaction, on};
+    use super::super::tests::temporary;
+    use super::*;
+
+    /// Has commits fail, as on a full disk, as long as the flag is set.
+    async fn failing_commits(store: &Store) -> Arc<AtomicBool> {
+        let fails = Arc::new(AtomicBool::new(true));
+        let Backend::Sqlite(pool) = &store.pool else { panic!("a file") };
+        let mut held = Vec::new();
+        for _ in 0..CONNECTIONS_MAX {
+            let (mut connection, fails) = (pool.acquire().await.unwrap(), fails.clone());
+            let mut handle = connection.lock_handle().await.unwrap();
+            handle.set_commit_hook(move || !fails.load(Ordering::Relaxed));
+            drop(handle);
+            held.push(connection);
+        }
+        fails
+    }
+
+    /// SQLite asks nobody before it commits nothing.
+    async fn write(transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+        const WRITE: &str = "INSERT INTO audit (at, actor, client_ip, action, result) \
+            VALUES (1, '', '', '', 'success')";
+        on!(mut *transaction, connection => sqlx::query(WRITE).execute(connection).await.map(drop)?)
+            .await
+    }
+
+    #[tokio::test]
+    async fn a_row_that_was_not_committed_is_an_error() {
+        let (_folder, store) = temporary().await;
+        let fails = failing_commits(&store).await;
+        let audit = NewAudit { action: "ban", ..NewAudit::default() };
+        assert!(store.begin_audit(&audit).await.is_err());
+        assert!(store.request_task("history_sync", "admin", None).await.is_err());
+        fails.store(false, Ordering::Relaxed);
+        let id = store.begin_audit(&audit).await.unwrap();
+        let rows = store.list_audit(i64::MAX, 10).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [id]);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_was_not_committed_spoils_no_connection() {
+        let (_folder, store) = temporary().await;
+        let fails = failing_commits(&store).await;
+        for _ in 0..CONNECTIONS_MAX {
+            let mut transaction = store.begin().await.unwrap();
+            let written = write(&mut transaction).await;
+            assert!(written.is_ok() && transaction.commit().await.is_err());
+        }
+        fails.store(false, Ordering::Relaxed);
+        for _ in 0..2 * CONNECTIONS_MAX {
+            store.begin().await.unwrap().commit().await.unwrap();
+        }
+    }
 }

@@ -269,8 +269,9 @@ impl Store {
             .bind(task)
             .bind(requested_by)
             .bind(traceparent)
-            .fetch_optional(pool)
+            .fetch_all(pool)
             .await?
+            .pop()
         });
         if self.run("INSERT", "task_requests", query).await?.is_some() {
             return Ok(Requested::Accepted);
