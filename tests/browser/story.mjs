@@ -116,6 +116,17 @@ step("an address in the list opens what was before, and so does the search", asy
   await at("trace-search").fill("");
 });
 
+step("the keyboard gets past the list of bans", async () => {
+  const focused = (name) =>
+    page.evaluate((it) => document.activeElement?.getAttribute(it), name);
+  await at("ban-filter").focus();
+  await page.keyboard.press("Tab");
+  assert.equal(await focused("href"), "#jails-heading");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  assert.equal(await focused("aria-labelledby"), "jails-heading");
+});
+
 step("on a telephone's width nothing moves while the page loads, and nothing is cut off", async () => {
   const phone = await page.context().newPage();
   await phone.setViewportSize({ width: 390, height: 844 });
