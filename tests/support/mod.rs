@@ -44,13 +44,13 @@ mod sink;
 mod sse;
 mod stack;
 mod tls;
+mod turns;
 #[allow(dead_code)]
 mod upstream;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -93,6 +93,7 @@ pub(crate) use sink::{Counts, Received, Sink, SinkOptions};
 pub(crate) use sse::{Event, Events};
 pub(crate) use stack::Stack;
 pub(crate) use tls::TlsProxy;
+pub(crate) use turns::{heavy, patient};
 #[allow(unused_imports)]
 pub(crate) use upstream::{Manner, Upstream};
 
@@ -190,16 +191,4 @@ pub(crate) fn free_port() -> u16 {
         .map(|_| 10_000 + u16::try_from(random() % 9_900).unwrap())
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("no free port among 200")
-}
-
-/// Lets one heavy test run at a time: the machine may have two cores.
-pub(crate) fn heavy() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The same for tests that mostly wait: one of them runs beside a heavy one.
-pub(crate) fn patient() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
