@@ -48,9 +48,11 @@ mod turns;
 #[allow(dead_code)]
 mod upstream;
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -185,10 +187,15 @@ pub(crate) fn random() -> u64 {
 }
 
 /// A port of 127.0.0.1 on which nobody listens, below the range from which the kernel takes
-/// ports for outgoing connections, so that it stays free until it is used.
+/// ports for outgoing connections, so that it stays free until it is used. No other test of this
+/// process gets it, though its server may be long in starting or away for a while.
 pub(crate) fn free_port() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     (0..200)
         .map(|_| 10_000 + u16::try_from(random() % 9_900).unwrap())
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .find(|port| {
+            TcpListener::bind(("127.0.0.1", *port)).is_ok()
+                && GIVEN.lock().unwrap_or_else(PoisonError::into_inner).insert(*port)
+        })
         .expect("no free port among 200")
 }
