@@ -58,13 +58,7 @@ impl Collector {
 
     /// With these variables beside, which choose where it sends what.
     pub(crate) fn start_with(settings: &[(&str, &str)]) -> Self {
-        let mut ports: Vec<(&'static str, u16)> = Vec::new();
-        for name in PORTS {
-            // Nobody listens yet on those that were chosen before.
-            let is_new = |port: &u16| ports.iter().all(|(_, taken)| taken != port);
-            let port = std::iter::repeat_with(free_port).find(is_new).unwrap();
-            ports.push((name, port));
-        }
+        let ports = PORTS.map(|name| (name, free_port())).into();
         let folder = tempfile::tempdir().unwrap();
         let settings = settings.iter().map(|(name, value)| ((*name).into(), (*value).into()));
         let settings = settings.collect();
