@@ -10,15 +10,16 @@
 #
 # The command gets `kubectl`, `kustomize` and `ctr`, as the cluster's administrator, and:
 #   KUBECONFIG        whom kubectl talks to; the node's name is `node`
-#   CLUSTER_FOLDER    the run's own folder, with a log of each program
-#   TMPDIR            a folder in there
+#   TMPDIR            a folder that ends with the cluster
 # CLUSTER_IMAGES names an archive of images (`docker save`) that the node is given.
 #
+# The log of each of the cluster's programs stays in the cache, in cluster/log, until the next run.
 # Needs root and a kernel with overlayfs, name spaces, bridges and netfilter.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-readonly here lock=${BANGUI_BUILD_CACHE:-$HOME/.cache/bangui-build}/cluster.lock
+cache=${BANGUI_BUILD_CACHE:-$HOME/.cache/bangui-build}/cluster
+readonly here cache
 # One cluster at a time, on two cores; a test of it takes minutes.
 readonly LOCK_LIMIT_SECONDS=1800
 
@@ -82,16 +83,20 @@ packages=$("$here/debian-packages.sh" --with-dependencies \
 hyperkube=$("$here/build-hyperkube.sh")
 addons=$("$here/build-cluster-addons.sh")
 kustomize=$("$here/build-kustomize.sh")
-exec 8>"$lock"
+mkdir -p "$cache"
+exec 8>"$cache/lock"
 flock -n 8 || say "waiting for another run to end its cluster"
-flock -w "$LOCK_LIMIT_SECONDS" 8 || fail "another run has held $lock too long"
+flock -w "$LOCK_LIMIT_SECONDS" 8 || fail "another run has held $cache/lock too long"
 work=$(mktemp -d /tmp/bangui-cluster.XXXXXX)
 echo $$ >"$work/owner"
 child=''
 trap end_cluster EXIT
 trap 'exit 143' TERM INT
 remove_stale
-export packages hyperkube addons kustomize work
+logs=$cache/log
+rm -rf "$logs"
+mkdir "$logs"
+export packages hyperkube addons kustomize work logs
 # The lock is this process's alone, and whatever ends this process ends the cluster.
 setpriv --pdeathsig KILL unshare "${namespaces[@]}" \
   "$here/with-cluster.sh" --inside "$@" 8>&- &

@@ -2,8 +2,8 @@
 # Starts a Kubernetes cluster of one node in the name spaces of scripts/with-cluster.sh, which
 # sources it.
 #
-# The variables `here`, `work`, `packages`, `hyperkube`, `addons`, `kustomize` and the function
-# `fail` are of the script that sources this.
+# The variables `here`, `work`, `packages`, `hyperkube`, `addons`, `kustomize`, `logs` and
+# the functions `say` and `fail` are of the script that sources this.
 # shellcheck disable=SC2154
 set -euo pipefail
 
@@ -19,7 +19,7 @@ readonly libraries
 # What the cluster writes beside its own folder goes into layers there: names of hosts, state.
 lay_out_files() {
   local folder setting
-  mkdir -p "$work"/{bin,cni,layers,pki,registries,tmp,tools,volumes,log}
+  mkdir -p "$work"/{bin,cni,layers,pki,registries,tmp,tools,volumes,containerd}
   for folder in etc var; do
     mkdir -p "$work/layers/$folder"/{upper,work}
     mount -t overlay overlay "/$folder" \
@@ -36,6 +36,8 @@ lay_out_files() {
     mount --bind "$folder" "/proc/sys/${setting%=*}"
   done
   : >"$work/resolv.conf"
+  # Images in memory: unpacked on a busy disk, they take a minute.
+  mount -t tmpfs -o size=6g tmpfs "$work/containerd"
 }
 
 lay_out_programs() {
@@ -70,29 +72,44 @@ lay_out_network() {
   echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables
 }
 
+# The control group of all pods, in each hierarchy, as the older control groups have many.
+lay_out_cgroups() {
+  local hierarchy setting
+  while read -r hierarchy; do
+    mkdir "$hierarchy/${work##*/}"
+    # A group of a cpuset begins without any processor.
+    for setting in cpuset.cpus cpuset.mems; do
+      [ ! -e "$hierarchy/${work##*/}/$setting" ] ||
+        cat "$hierarchy/$setting" >"$hierarchy/${work##*/}/$setting"
+    done
+  done < <(awk '$3 ~ /^cgroup2?$/ { print $2 }' /proc/mounts)
+}
+
 # rendered FILE: with the run's own paths.
 rendered() {
   sed -e "s|@WORK@|$work|g" -e "s|@PACKAGES@|$packages|g" -e "s|@CGROUP@|${work##*/}|g" \
     "$sources/$1"
 }
 
+declare -A servers=()
 # server NAME COMMAND…: starts a program of the cluster, with its log. Debian's libraries and tools
 # are for these alone: the command's own programs must meet the host's.
 server() {
   local name=$1
   shift
   env "PATH=$work/tools:$packages/usr/bin:$packages/usr/sbin:$PATH" "LD_LIBRARY_PATH=$libraries" \
-    "XTABLES_LIBDIR=$libraries/xtables" "$@" >"$work/log/$name.log" 2>&1 &
+    "XTABLES_LIBDIR=$libraries/xtables" "$@" >"$logs/$name.log" 2>&1 &
+  servers[$name]=$!
 }
 
 # ready NAME COMMAND…: waits until the command succeeds, which tells that a program is ready.
 ready() {
   local name=$1 begun=$SECONDS
   shift
-  until "$@" >"$work/log/ready" 2>&1; do
-    [ $((SECONDS - begun)) -lt "$READY_LIMIT_SECONDS" ] || {
-      tail -n 5 "$work/log/$name.log" "$work/log/ready" | cut -c1-300 >&2
-      fail "$name was not ready after $READY_LIMIT_SECONDS s"
+  until "$@" >"$logs/ready" 2>&1; do
+    [ $((SECONDS - begun)) -lt "$READY_LIMIT_SECONDS" ] && kill -0 "${servers[$name]}" || {
+      tail -n 5 "$logs/$name.log" "$logs/ready" | cut -c1-300 >&2
+      fail "$name was not ready after $((SECONDS - begun)) s"
     }
     sleep 0.3
   done
@@ -203,7 +220,8 @@ start_cluster() {
   lay_out_files
   lay_out_programs
   lay_out_network
-  export KUBECONFIG=$work/pki/admin.kubeconfig CLUSTER_FOLDER=$work TMPDIR=$work/tmp
+  lay_out_cgroups
+  export KUBECONFIG=$work/pki/admin.kubeconfig TMPDIR=$work/tmp
   export CONTAINERD_ADDRESS=$work/containerd.sock CONTAINERD_NAMESPACE=k8s.io
   export PATH=$work/bin:$PATH
   start_control_plane

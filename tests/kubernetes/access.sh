@@ -9,9 +9,15 @@ client() {
 }
 # from NAMESPACE POD ADDRESS: opens a connection, as far as it is let.
 from() {
-  kubectl exec --namespace "$1" "$2" -- /bin/busybox nc -w 3 -z "${3%:*}" "${3#*:}"
+  kubectl exec --namespace "$1" "$2" -- \
+    /bin/busybox nc -w 3 "${3%:*}" "${3#*:}" -e /bin/busybox true 2>&1
 }
-cannot() { ! "$@" || { echo "it could: $*" && return 1; }; }
+# Turned away by a policy, and not failed for any other reason, as an unknown name.
+is_refused() {
+  local said
+  ! said=$(from "$@") || { echo "$1 reaches $3" && return 1; }
+  [[ $said =~ refused|timed\ out|unreachable ]] || { echo "$1 to $3: $said" && return 1; }
+}
 
 has_clients() {
   kubectl create namespace stranger
@@ -33,7 +39,7 @@ is_shut_out() {
   local target
   for target in bangui:8000 otel-collector:4317 otel-collector:8889 jaeger:16686 jaeger:4317 \
     prometheus:9090; do
-    cannot from "$1" client "${target/:/.bangui.svc:}"
+    is_refused "$1" client "${target/:/.bangui.svc:}"
   done
 }
 
@@ -42,8 +48,8 @@ is_let_in() {
   until_true 30 from ingress client prometheus.bangui.svc:9090
 }
 not_to_the_rest() {
-  cannot from ingress client otel-collector.bangui.svc:4317
-  cannot from ingress client jaeger.bangui.svc:16686
+  is_refused ingress client otel-collector.bangui.svc:4317
+  is_refused ingress client jaeger.bangui.svc:16686
 }
 
 goes_away() {

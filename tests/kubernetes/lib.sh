@@ -69,6 +69,8 @@ is_connected() {
   contains "$(curl --silent --fail --max-time 5 "$BANGUI/health")" '"degraded":[]'
 }
 
+cannot() { ! "$@" || { echo "it could: $*" && return 1; }; }
+
 # The node's fail2ban: a real one, whose socket lies where systemd would have it, with the group and
 # mode that the node's drop-in gives it, by the drop-in's own command. Its log is not in the folder
 # that the pod sees, as on a node.
