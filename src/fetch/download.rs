@@ -315,8 +315,8 @@ async fn connect(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, Down
 /// change.
 fn target(url: &Url, headers: &HeaderMap) -> Result<Url, DownloadError> {
     let unsafe_redirect = || DownloadError::UnsafeRedirect(host_of(url));
-    let location = text(headers, header::LOCATION).ok_or_else(unsafe_redirect)?;
-    let target = url.join(&location).map_err(|_| unsafe_redirect())?;
+    let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let target = url.join(location.ok_or_else(unsafe_redirect)?).map_err(|_| unsafe_redirect())?;
     match (url.scheme(), target.scheme()) {
         (_, "https") | ("http", "http") => Ok(target),
         _ => Err(unsafe_redirect()),
@@ -345,8 +345,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     /// A server's word is kept in the store and sent back.
     const MAX_CHARS: usize = 200;
     let value = headers.get(name)?.to_str().ok()?;
-    (value.len() <= MAX_CHARS || value.starts_with("http") || value.starts_with('/'))
-        .then(|| value.to_owned())
+    (value.len() <= MAX_CHARS).then(|| value.to_owned())
 }
 
 fn host_of(url: &Url) -> String {
@@ -385,6 +384,15 @@ mod tests {
             let ip = ip.parse().unwrap();
             assert_eq!(may_be_asked(ip, false), by_default, "{ip}");
             assert_eq!(may_be_asked(ip, true), with_private, "{ip}");
+        }
+    }
+
+    #[test]
+    fn no_servers_word_is_kept_at_any_length() {
+        let mut headers = HeaderMap::new();
+        for (value, is_kept) in [("\"v1\"".to_owned(), true), ("http".repeat(100), false)] {
+            headers.insert(header::ETAG, value.parse().unwrap());
+            assert_eq!(text(&headers, header::ETAG).is_some(), is_kept, "{value}");
         }
     }
 

@@ -40,12 +40,16 @@ impl FileError {
 
 /// Reads a file that lies below a folder, wherever links lead. It may wait for a disk.
 pub fn read_file(path: &Path, folder: Option<&Path>) -> Result<Vec<u8>, FileError> {
-    let folder = fs::canonicalize(folder.ok_or(FileError::NotAllowed)?);
-    let folder: PathBuf = folder.map_err(FileError::Unreadable)?;
-    let path = fs::canonicalize(path).map_err(FileError::Unreadable)?;
-    if !path.starts_with(&folder) {
-        return Err(FileError::Outside);
-    }
+    let named = folder.ok_or(FileError::NotAllowed)?;
+    let folder: PathBuf = fs::canonicalize(named).map_err(FileError::Unreadable)?;
+    let path = match fs::canonicalize(path) {
+        Ok(real) if real.starts_with(&folder) => real,
+        Err(error) if path.starts_with(named) || path.starts_with(&folder) => {
+            return Err(FileError::Unreadable(error));
+        }
+        // Whether there is such a file elsewhere is nobody's business.
+        Ok(_) | Err(_) => return Err(FileError::Outside),
+    };
     // Asked before it is opened: opening a pipe would wait for its writer.
     if !fs::metadata(&path).map_err(FileError::Unreadable)?.is_file() {
         return Err(FileError::NotRegular);
@@ -75,6 +79,8 @@ mod tests {
         assert_eq!(read(&inside.path().join("link.txt")), Err("forbidden_file"));
         assert_eq!(read(inside.path()), Err("unreadable_file"));
         assert_eq!(read(&inside.path().join("none")), Err("unreadable_file"));
+        let nowhere = outside.path().join("none");
+        assert_eq!(read(&nowhere), Err("forbidden_file"), "it is not told that there is none");
         assert!(matches!(read_file(&own, None), Err(FileError::NotAllowed)));
         let large = File::create(inside.path().join("large")).unwrap();
         large.set_len(DOCUMENT_MAX_BYTES as u64 + 1).unwrap();
