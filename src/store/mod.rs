@@ -193,8 +193,8 @@ fn is_unavailable(error: &sqlx::Error) -> bool {
 }
 
 /// In SQLite: another process has kept its write lock for too long, or the file cannot be written,
-/// read or opened, or the disk is full. Its codes are numbers, of which the lowest byte says what it
-/// is about; those of Postgres have five digits.
+/// read or opened, or the disk is full. Its codes are numbers, of which the lowest byte says what
+/// it is about; those of Postgres have five digits.
 fn is_away(code: &str) -> bool {
     /// Busy, read-only, an error of the disk, full, cannot be opened.
     const ABOUT: [u16; 5] = [5, 8, 10, 13, 14];

@@ -66,9 +66,9 @@ impl Store {
     }
 }
 
-/// Whether a connection can be used again. When the disk is full or fails, SQLite ends a transaction
-/// by itself; sqlx's own `ROLLBACK` then fails, and it takes the connection to be within that
-/// transaction for ever, so that none can begin there.
+/// Whether a connection can be used again. When the disk is full or fails, SQLite ends a
+/// transaction by itself; sqlx's own `ROLLBACK` then fails, and it takes the connection to be
+/// within that transaction for ever, so that none can begin there.
 async fn is_clean(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     if connection.is_in_transaction() {
         // A rollback may still be on its way; it is answered before this is.
