@@ -13,7 +13,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 # $(call need,TOOL,ADVICE): one clear line for a missing tool.
 need = @command -v $(1) >/dev/null || { echo "make: $(1) is missing: $(2)" >&2; exit 1; }
 
-.PHONY: help run ui build images compose-test deb-test test test-all ci chaos deb bench checks fmt lint clean
+.PHONY: help run ui build images compose-test dockerfiles-test deb-test test test-all ci chaos deb bench checks fmt lint clean
 .PHONY: need-cargo need-node need-go need-python
 
 help: ## list the commands
@@ -48,6 +48,10 @@ images: need-cargo need-node need-go ## build every image of docker-compose.yml,
 compose-test: need-cargo need-node need-go need-python ## docker-compose.yml on a real engine, and deb-test
 	@scripts/compose-test.sh
 	@$(MAKE) deb-test
+
+# Its first run compiles every package; a later one takes some minutes.
+dockerfiles-test: need-cargo need-node need-go need-python ## the Dockerfile from a clone, and arm64 under qemu
+	@scripts/dockerfiles-test.sh
 
 deb-test: build need-go ## the Debian package in a fresh Debian with its own systemd
 	@scripts/deb-test.sh
