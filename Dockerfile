@@ -11,7 +11,7 @@ FROM --platform=$BUILDPLATFORM node:22.20.0-bookworm-slim AS page
 WORKDIR /src/ui
 # The packages first, so that a change of the page does not fetch them again.
 COPY ui/package.json ui/package-lock.json ./
-RUN npm ci --no-audit --no-fund
+RUN --mount=type=cache,target=/root/.npm npm ci --no-audit --no-fund
 COPY ui/ ./
 RUN npm run build
 
@@ -24,7 +24,12 @@ RUN if [ "${TARGETARCH:=$(dpkg --print-architecture)}" != "$(dpkg --print-archit
         "crossbuild-essential-$TARGETARCH" && rm -rf /var/lib/apt/lists/*; fi
 COPY . .
 COPY --from=page /src/ui/dist ui/dist
-RUN scripts/build-for.sh "${TARGETARCH:-$(dpkg --print-architecture)}" /prebuilt
+# What an earlier version has compiled of the packages below it is kept by the engine. Cargo compares
+# times alone, so our own sources become the newest: a build of another checkout must not pass for
+# this one's.
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
+    find . -path ./target -prune -o -type f -exec touch {} + \
+    && scripts/build-for.sh "${TARGETARCH:-$(dpkg --print-architecture)}" /prebuilt
 
 FROM scratch AS prebuilt
 COPY prebuilt /prebuilt

@@ -13,8 +13,8 @@ export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 # $(call need,TOOL,ADVICE): one clear line for a missing tool.
 need = @command -v $(1) >/dev/null || { echo "make: $(1) is missing: $(2)" >&2; exit 1; }
 
-.PHONY: help run ui build images compose-test kubernetes-test deb-test test test-all ci chaos deb
-.PHONY: bench checks fmt lint clean
+.PHONY: help run ui build images compose-test dockerfiles-test kubernetes-test deb-test test
+.PHONY: test-all ci chaos deb bench checks fmt lint clean
 .PHONY: need-cargo need-node need-go need-python
 
 help: ## list the commands
@@ -49,6 +49,10 @@ images: need-cargo need-node need-go ## build every image of docker-compose.yml,
 compose-test: need-cargo need-node need-go need-python ## docker-compose.yml on a real engine, and deb-test
 	@scripts/compose-test.sh
 	@$(MAKE) deb-test
+
+# Its first run compiles every package; a later one takes some minutes.
+dockerfiles-test: need-cargo need-node need-go need-python ## the Dockerfile from a clone, and arm64 under qemu
+	@scripts/dockerfiles-test.sh
 
 kubernetes-test: need-cargo need-node need-go need-python ## deploy/kubernetes on a real cluster
 	@scripts/kubernetes-test.sh

@@ -16,7 +16,10 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly root
 # A registry that hangs must not hold the build.
-readonly PULL_LIMIT_SECONDS=${IMAGES_PULL_LIMIT_SECONDS:-300} PROBE_LIMIT_SECONDS=20
+readonly PULL_LIMIT_SECONDS=${IMAGES_PULL_LIMIT_SECONDS:-300}
+
+# shellcheck source=scripts/lib/stand-ins.sh
+source "$root/scripts/lib/stand-ins.sh"
 
 say() { printf '%s\n' "images: $*" >&2; }
 fail() {
@@ -24,35 +27,11 @@ fail() {
   exit 1
 }
 
-has_image() { docker image inspect "$1" >/dev/null 2>&1; }
+pull() { timeout "$PULL_LIMIT_SECONDS" docker pull --quiet "$1" >/dev/null 2>&1; }
 
 # The image that the compose file gives a service.
 image_of() {
   sed -n "/^  $1:\$/,/^  [a-z]/s/^    image: //p" "$root/docker-compose.yml"
-}
-
-# Whether the registry serves images at all, asked once with the smallest question.
-registry_answers() {
-  [ "${IMAGES_PULL:-true}" = true ] || return 1
-  timeout "$PROBE_LIMIT_SECONDS" docker pull --quiet debian:12-slim >/dev/null 2>&1
-}
-
-pull() { timeout "$PULL_LIMIT_SECONDS" docker pull --quiet "$1" >/dev/null 2>&1; }
-
-# Debian's registry name for what debootstrap made, marked as ours.
-import_base() {
-  local archive key
-  # The real one, pulled before, when only the registry is away now.
-  ! has_image debian:12-slim || [ -n "$(label_of debian:12-slim org.bangui.stand-in)" ] || return 0
-  archive=$("$root/scripts/base-image.sh")
-  key=$(basename "$archive" .tar.gz)
-  [ "$(label_of debian:12-slim org.bangui.stand-in)" != "$key" ] || return 0
-  docker import --change "LABEL org.bangui.stand-in=$key" --change 'CMD ["bash"]' \
-    "$archive" debian:12-slim >/dev/null
-}
-
-label_of() {
-  docker image inspect --format "{{ index .Config.Labels \"$2\" }}" "$1" 2>/dev/null || true
 }
 
 # build TAG DOCKERFILE CONTEXT [ARGUMENT…]

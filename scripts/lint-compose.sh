@@ -19,6 +19,7 @@ for file in docker-compose.contrib.yml compose.host-fail2ban.yml; do
   configure --file docker-compose.yml --file "$file"
 done
 python3 tests/compose/lint.py settings
-mapfile -t dockerfiles < <(git ls-files -co --exclude-standard '*Dockerfile')
+# The stand-ins of compilers run in builds alone, as root like what they stand for.
+mapfile -t dockerfiles < <(git ls-files -co --exclude-standard '*Dockerfile' ':!tests/dockerfiles')
 python3 tests/compose/lint.py dockerfile "${dockerfiles[@]}"
 printf '3 compose configurations and %s Dockerfiles are clean\n' "${#dockerfiles[@]}"
