@@ -18,7 +18,7 @@ need = @command -v $(1) >/dev/null || { echo "make: $(1) is missing: $(2)" >&2; 
 .PHONY: need-cargo need-node need-go need-python
 
 help: ## list the commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 # run.sh asks for its tools itself. It is called without a shell between it and make, so that make
 # passes its signals on to it.
