@@ -19,18 +19,21 @@ const PLANTED: [(&str, &str); 5] = [
     ("-----BEGIN PRIVATE KEY-----\nMIIBVgIBADAN\n-----END PRIVATE KEY-----", "MIIBVgIBADAN"),
 ];
 
-/// All bytes of all files below a folder.
+/// All bytes of all files below a folder. A file that its writer puts in another's place while it
+/// is looked at is looked for again.
 pub(crate) fn bytes_below(folder: &Path) -> Vec<u8> {
+    eventually(SOON, "files that stay while they are read", || {
+        read_below(folder).map_err(|error| error.to_string())
+    })
+}
+
+fn read_below(folder: &Path) -> std::io::Result<Vec<u8>> {
     let mut all = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            all.extend(bytes_below(&path));
-        } else {
-            all.extend(fs::read(path).unwrap());
-        }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        all.extend(if path.is_dir() { read_below(&path)? } else { fs::read(path)? });
     }
-    all
+    Ok(all)
 }
 
 pub(crate) fn contains(bytes: &[u8], needle: &str) -> bool {
