@@ -8,6 +8,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d)
 readonly root work
 trap 'rm -rf "$work"' EXIT
+# shellcheck source=scripts/lib/host-test.sh
+source "$root/scripts/lib/host-test.sh"
 # An image build compiles; the rest has limits of its own that add up to less.
 readonly BUILD_LIMIT_SECONDS=3600 RUN_LIMIT_SECONDS=1800
 
@@ -31,36 +33,14 @@ state_of_host() {
     "$packages/usr/sbin/iptables-nft-save" 2>/dev/null | sed -n 's/^[*:-]/rule &/p' || true
 }
 
-# bounded SECONDS COMMAND…: a signal to this script ends the command, too, and what it has started.
-bounded() {
-  local status=0
-  timeout --kill-after=60 "$@" &
-  trap 'kill -TERM "$!"; wait "$!"; exit 143' TERM INT
-  wait "$!" || status=$?
-  trap - TERM INT
-  return "$status"
-}
-
 packages=$("$root/scripts/engine-packages.sh")
-state_of_host | LC_ALL=C sort >"$work/before"
+remember_host
 status=0
 IMAGES_SINK=true bounded "$BUILD_LIMIT_SECONDS" \
   "$root/scripts/with-engine.sh" --build "$root/scripts/images.sh"
 COUNTS_FILE=$work/counts bounded "$RUN_LIMIT_SECONDS" \
   "$root/scripts/with-engine.sh" "$root/tests/compose/run.sh" || status=$?
-counts=$(cat "$work/counts" 2>/dev/null || true)
-[[ $counts =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]] || {
-  echo "compose-test: it ended early" >&2
-  exit 1
-}
-passed=${BASH_REMATCH[1]} failed=${BASH_REMATCH[2]}
-state_of_host | LC_ALL=C sort >"$work/after"
-if diff "$work/before" "$work/after"; then
-  passed=$((passed + 1))
-  echo "ok      nothing is left on this machine"
-else
-  failed=$((failed + 1))
-  echo "FAILED  the host is not as it was (< before, > after)"
-fi
-printf '%s passed, %s failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ] && [ "$status" -eq 0 ]
+add_counts "$work/counts" compose-test
+check_host
+conclude
+[ "$status" -eq 0 ]

@@ -14,18 +14,15 @@ DOCKERFILES_TEST_WORK=$(mktemp -d /tmp/bangui-dockerfiles.XXXXXX)
 export DOCKERFILES_TEST_WORK
 trap 'rm -rf "$DOCKERFILES_TEST_WORK"' EXIT
 readonly BUILD_LIMIT_SECONDS=5400 RUN_LIMIT_SECONDS=900
-passed=0 failed=0
+# shellcheck source=scripts/lib/host-test.sh
+source "$root/scripts/lib/host-test.sh"
 
 # part SECONDS COMMAND…: a command that leaves its counts in a file.
 part() {
   local counts=$DOCKERFILES_TEST_WORK/counts
   rm -f "$counts"
   COUNTS_FILE=$counts timeout --foreground --kill-after=60 "$@" || true
-  [[ $(cat "$counts" 2>/dev/null) =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]] || {
-    echo "dockerfiles-test: it ended early: ${*:2}" >&2
-    exit 1
-  }
-  passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+  add_counts "$counts" "dockerfiles-test: ${*:2}"
 }
 
 begun=$SECONDS
@@ -35,5 +32,4 @@ part "$BUILD_LIMIT_SECONDS" "$root/scripts/with-engine.sh" --build "$tests/build
 part "$RUN_LIMIT_SECONDS" unshare --net --mount --pid --fork --kill-child --mount-proc \
   "$tests/arm64.sh"
 printf 'dockerfiles-test: %s s\n' $((SECONDS - begun))
-printf '%s passed, %s failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ]
+conclude

@@ -86,9 +86,7 @@ third_party() {
   for service in jaeger prometheus grafana; do
     image=$(image_of "$service")
     # The real one, pulled before or by the user.
-    if has_image "$image" && [ -z "$(label_of "$image" org.bangui.stand-in)" ]; then
-      continue
-    fi
+    ! is_real "$image" || continue
     if $public && pull "$image"; then
       continue
     fi

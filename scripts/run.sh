@@ -409,7 +409,7 @@ start_backends() {
     OWN_LOG_PAGE_PORT=$own_log_page_port OWN_LOG_PORT=$own_log_port \
     JAEGER_OTLP_ENDPOINT=127.0.0.1:$jaeger_otlp_port \
     start collector "$run_dir/collector.log" scripts/serve-collector.sh
-  PROMETHEUS_PORT=$RUN_PROMETHEUS_PORT PROMETHEUS_DIR=$run_dir/prometheus \
+  PROMETHEUS_PORT=$RUN_PROMETHEUS_PORT PROMETHEUS_DIR=$run_dir/prometheus PROMETHEUS_PAGE=true \
     PROMETHEUS_TARGET=127.0.0.1:$RUN_PORT \
     PROMETHEUS_COLLECTOR_TARGET=127.0.0.1:$telemetry_port \
     PROMETHEUS_HOST_TARGET=127.0.0.1:$RUN_EXPOSITION_PORT \

@@ -11,6 +11,7 @@
 #   PROMETHEUS_ALERTMANAGER   host:port to send alerts to (default: nowhere)
 #   PROMETHEUS_INTERVAL_SECONDS   of scrapes; rules follow them (default 5)
 #   PROMETHEUS_RULES    the files of rules, with * (default: those of this repository)
+#   PROMETHEUS_PAGE     true: with its page, whose parts are fetched as well (default: false)
 #   PROMETHEUS_ROOT     an unpacked Debian package (default: fetched into the build cache)
 set -euo pipefail
 
@@ -61,7 +62,7 @@ prepare_page() {
   page=(--web.local-assets="$share/prometheus/web/")
 }
 page=()
-[ -n "${PROMETHEUS_ROOT:-}" ] || prepare_page
+[ "${PROMETHEUS_PAGE:-false}" != true ] || prepare_page
 
 {
   cat <<YAML

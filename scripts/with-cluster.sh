@@ -22,23 +22,13 @@ cache=${BANGUI_BUILD_CACHE:-$HOME/.cache/bangui-build}/cluster
 readonly here cache
 # One cluster at a time, on two cores; a test of it takes minutes.
 readonly LOCK_LIMIT_SECONDS=1800
+# shellcheck source=scripts/lib/cgroups.sh
+source "$here/lib/cgroups.sh"
 
 say() { printf '%s\n' "cluster: $*" >&2; }
 fail() {
   say "$*"
   exit 1
-}
-
-# Pods have control groups in the host's hierarchies, where they would stay. A group whose last
-# process has just ended may be held for a moment.
-remove_cgroups() {
-  local groups
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
-    mapfile -t groups < <(find /sys/fs/cgroup -mindepth 1 -depth -type d \
-      -path "*/${1##*/}*" 2>/dev/null)
-    [ ${#groups[@]} -gt 0 ] || return 0
-    rmdir "${groups[@]}" 2>/dev/null || sleep 0.5
-  done
 }
 
 # What runs that were killed outright could not take away.

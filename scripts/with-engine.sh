@@ -22,6 +22,8 @@ readonly READY_LIMIT_SECONDS=60
 readonly STOP_LIMIT_SECONDS=30
 # One private engine at a time works on the images; a compose test takes minutes.
 readonly LOCK_LIMIT_SECONDS=1800
+# shellcheck source=scripts/lib/cgroups.sh
+source "$here/lib/cgroups.sh"
 
 say() { printf '%s\n' "engine: $*" >&2; }
 fail() {
@@ -99,13 +101,6 @@ inside() {
   kill -TERM "$engine" 2>/dev/null || true
   timeout "$STOP_LIMIT_SECONDS" tail --pid="$engine" -f /dev/null || true
   exit "$status"
-}
-
-# The engine of the run with the folder $1 makes its cgroups in the host's hierarchies, where they
-# would stay.
-remove_cgroups() {
-  find /sys/fs/cgroup -mindepth 1 -depth -type d -path "*/${1##*/}*" \
-    -exec rmdir {} + 2>/dev/null || true
 }
 
 # What runs that were killed outright could not take away. A run that still waits has no `exec`.

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Reads the commands that docs/INSTALL.md tells its reader to run; it is sourced, in the
 # repository's root. Blocks ```sh below a heading `### …` are run by a test on the host that they
-# are for; those ```console need more than that host: those of Kubernetes are run on a cluster, by
-# tests/kubernetes/run.sh, and the others are only looked at.
+# are for; those ```console need more than that host: Kubernetes' are run on a cluster, by
+# tests/kubernetes/run.sh; compose's by scripts/deb-test.sh and tests/dockerfiles/build.sh, but for
+# what needs a registry.
 #
 #   told_lines SECTION LANGUAGE       `HEADING<tab>LINE` for each line of such blocks of a section
 #   told_commands SECTION HEADING [LANGUAGE]   the commands below one heading; default: sh

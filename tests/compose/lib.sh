@@ -94,6 +94,16 @@ sign_in() {
     --data "{\"username\":\"admin\",\"password\":\"$password\"}" "$BANGUI/api/auth/login"
 }
 
+# set_up CODE: the password is chosen with the set-up code, as the page does it.
+set_up() {
+  curl --silent --show-error --fail-with-body --max-time 15 \
+    --header 'content-type: application/json' \
+    --data "{\"code\":\"$1\",\"password\":\"$password\"}" "$BANGUI/api/auth/setup"
+  sign_in
+  contains "$(curl --silent --fail --max-time 15 "$BANGUI/")" '<div id="app">'
+  contains "$(call GET /api/dashboard/status)" '"jails"'
+}
+
 # attack ADDRESS: the lines of three failures, as the page would see them from a real sshd.
 attack() {
   docker compose exec -T fail2ban sh -c 'for i in 1 2 3; do

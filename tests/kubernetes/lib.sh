@@ -95,12 +95,7 @@ stop_fail2ban() {
 }
 
 # attack ADDRESS: the lines of three failures, as sshd writes them on the node.
-attack() {
-  local number
-  for number in 1 2 3; do
-    echo "$(date '+%b %e %T') node sshd[$number]: Failed password for root from $1 port 4222 ssh2"
-  done >>"$NODE_FAIL2BAN/auth.log"
-}
+attack() { "$root/scripts/attack.sh" "$NODE_FAIL2BAN/auth.log" "$1"; }
 # ban ADDRESS: an operator's, and keeps its trace's id.
 ban() {
   curl --silent --show-error --fail-with-body --max-time 15 --cookie "$work/cookies" \

@@ -93,7 +93,6 @@ pub(crate) use sink::{Counts, Received, Sink, SinkOptions};
 #[allow(unused_imports)]
 pub(crate) use sse::{Event, Events};
 pub(crate) use stack::Stack;
-#[allow(unused_imports)]
 pub(crate) use tls::TlsProxy;
 #[allow(unused_imports)]
 pub(crate) use upstream::{Manner, Upstream};
