@@ -112,6 +112,14 @@ mod tests {
             drop(handle);
             held.push(connection);
         }
+        drop(held);
+        // They go back in their own time, and who asks before that may get a new one.
+        let all_back = async {
+            while pool.num_idle() < CONNECTIONS_MAX as usize {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(ACQUIRE_TIMEOUT, all_back).await.expect("all connections are back");
         fails
     }
 
