@@ -96,6 +96,9 @@ type round struct {
 	delivered map[int]struct{}
 	refused   map[int]struct{}
 	refusals  []error
+	// tooLarge are those that the intake calls too large even alone, with its last word on them.
+	tooLarge      []entry
+	tooLargeError error
 	// contentAlone: the intake minds what records hold, not who sends them.
 	contentAlone bool
 }
@@ -111,12 +114,38 @@ func (s *sender) send(ctx context.Context, batch plog.Logs) error {
 	state := &round{
 		delivered: make(map[int]struct{}), refused: make(map[int]struct{}), contentAlone: true,
 	}
+	err = s.deliverAll(ctx, entries, state)
+	// The intake, or a proxy before it, may have called everything too large for a while that ended
+	// within this batch: what it takes now is no dead letter.
+	if again := state.tooLarge; err == nil && len(again) > 0 && len(state.delivered) > 0 {
+		state.tooLarge = nil
+		err = s.deliverAll(ctx, again, state)
+	}
+	if err != nil {
+		return consumererror.NewLogs(err, without(batch, state.delivered))
+	}
+	state.refuse(state.tooLarge, state.tooLargeError)
+	return state.refusal(batch)
+}
+
+// deliverAll only returns errors that may be gone later.
+func (s *sender) deliverAll(ctx context.Context, entries []entry, state *round) error {
 	for _, chunk := range chunks(entries, s.config.MaxBatchBytes) {
 		if err := s.deliver(ctx, chunk, state); err != nil {
-			return consumererror.NewLogs(err, without(batch, state.delivered))
+			return err
 		}
 	}
-	return state.refusal(batch)
+	return nil
+}
+
+func (r *round) refuse(entries []entry, err error) {
+	if len(entries) == 0 {
+		return
+	}
+	r.refusals = append(r.refusals, err)
+	for _, one := range entries {
+		r.refused[one.index] = struct{}{}
+	}
 }
 
 // refusal is the permanent error of a round. When a part was delivered, it names the refused
@@ -149,16 +178,17 @@ func (s *sender) deliver(ctx context.Context, entries []entry, state *round) err
 		}
 		return s.deliver(ctx, entries[half:], state)
 	}
-	places := state.delivered
-	if err != nil {
-		places = state.refused
-		state.refusals = append(state.refusals, err)
-		if code != http.StatusBadRequest && code != http.StatusRequestEntityTooLarge {
-			state.contentAlone = false
+	switch {
+	case err == nil:
+		for _, one := range entries {
+			state.delivered[one.index] = struct{}{}
 		}
-	}
-	for _, one := range entries {
-		places[one.index] = struct{}{}
+	case code == http.StatusRequestEntityTooLarge:
+		state.tooLarge = append(state.tooLarge, entries...)
+		state.tooLargeError = err
+	default:
+		state.refuse(entries, err)
+		state.contentAlone = state.contentAlone && code == http.StatusBadRequest
 	}
 	return nil
 }

@@ -262,6 +262,30 @@ func TestRecordsRefusedBesideDeliveredOnesAreNamed(t *testing.T) {
 	assert.Equal(t, []string{"a", "c"}, server.stored)
 }
 
+func TestRecordsThatWereTooLargeForAWhileAreDelivered(t *testing.T) {
+	server := newIntake(t)
+	server.answer = func([]string) (int, string) {
+		// The whole, its first half, and the two records in that.
+		if len(server.requests) <= 4 {
+			return 413, "too large"
+		}
+		return 202, ""
+	}
+	require.NoError(t, exporterTo(t, server.URL, nil).
+		ConsumeLogs(context.Background(), batchOf("a", "b", "c", "d")))
+	assert.Equal(t, []string{"c", "d", "a", "b"}, server.stored)
+}
+
+func TestAnIntakeThatFindsEverythingTooLargeNamesNoRecord(t *testing.T) {
+	server := newIntake(t)
+	server.answer = func([]string) (int, string) { return 413, "too large" }
+	err := exporterTo(t, server.URL, nil).ConsumeLogs(context.Background(), batchOf("a", "b"))
+	documents, _ := refused.Split(err)
+	assert.Empty(t, documents)
+	assert.True(t, consumererror.IsPermanent(err))
+	assert.Len(t, server.requests, 3)
+}
+
 func TestWhatIsLeftAfterALaterFailureIsCarriedByTheError(t *testing.T) {
 	server := newIntake(t)
 	server.answer = func([]string) (int, string) {
