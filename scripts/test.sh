@@ -93,16 +93,21 @@ run_part() {
       check "page: types" npm --prefix ui run --silent check
       step "page: unit tests" npm --prefix ui test --silent || true
       ;;
-    cargo) step "cargo test" cargo test --locked --no-fail-fast || true ;;
+    cargo)
+      # One more than cores: the heavy ones take turns, and who waits for its turn has a thread.
+      RUST_TEST_THREADS=$(($(nproc) + 1)) step "cargo test" \
+        cargo test --locked --no-fail-fast || true
+      ;;
     rules) check "prometheus: alert rules" scripts/test-rules.sh ;;
     browser) browser ;;
     components) step "collector: components" scripts/test-components.sh || true ;;
     destinations)
       # What the others rely on to have seen what was sent.
       step "destinations: the sink" scripts/test-sink.sh || true
-      # Nearly all of them take turns in one of two queues, and who waits must not keep others out.
+      # Nearly all of them take turns (tests/support/turns.rs), so that the number of threads is not
+      # that of tests at work: who waits for a turn must not keep out those who need another.
       step "destinations" cargo test --locked --no-fail-fast --test destinations -- \
-        --test-threads=4 "${CHAOS[@]/#/--skip=}" || true
+        --test-threads=16 "${CHAOS[@]/#/--skip=}" || true
       ;;
     chaos)
       step "chaos" cargo test --locked --no-fail-fast --test destinations -- \

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::inputs::{page, record, send};
 use super::otlp::collector_to;
-use crate::support::{Client, Collector, OtlpReceiver, SOON, eventually, expect, heavy};
+use crate::support::{Client, Collector, OtlpReceiver, SOON, eventually, expect, patient};
 
 /// The value of a metric of the collector itself, of the first series with these labels.
 pub(crate) fn metric(collector: &Collector, name: &str, label: &str) -> Option<f64> {
@@ -27,7 +27,7 @@ fn logs(records: &[Value]) -> Value {
 fn bounded_delivery_tries_six_times_and_counts_what_it_drops() {
     /// After 1, 2, 4, 8 and 16 s, and each attempt takes some time itself.
     const ATTEMPTS: Duration = Duration::from_secs(50);
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     let bounded = ("BANGUI_EXTERNAL_LOGGING_DELIVERY", "bounded");
     let collector = collector_to(&receiver, &[bounded]);
@@ -65,7 +65,7 @@ fn files_below(folder: &Path) -> usize {
 
 #[test]
 fn what_is_refused_for_good_is_held_then_a_dead_letter_and_can_be_replayed() {
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     receiver.set_status(400);
     // A second in place of four hours.
@@ -99,7 +99,7 @@ fn what_is_refused_for_good_is_held_then_a_dead_letter_and_can_be_replayed() {
 
 #[test]
 fn a_backlog_waits_on_disk_and_is_counted_while_others_go_on() {
-    let _turn = heavy();
+    let _turn = patient();
     let (away, present) = (OtlpReceiver::start(), OtlpReceiver::start());
     away.set_failing(true);
     let settings = [

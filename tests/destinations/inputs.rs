@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::otlp::collector_to;
-use crate::support::{Client, Collector, OtlpReceiver, SOON, eventually, expect, heavy};
+use crate::support::{Client, Collector, OtlpReceiver, SOON, eventually, expect, patient};
 
 /// What an attacker can have fail2ban log, and the part that nobody may see.
 const PLANTED: [(&str, &str); 5] = [
@@ -42,7 +42,7 @@ pub(crate) fn contains(bytes: &[u8], needle: &str) -> bool {
 
 #[test]
 fn fail2bans_own_log_takes_the_same_way_without_its_secrets() {
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("fail2ban.log");
@@ -100,7 +100,7 @@ pub(crate) fn page(collector: &Collector, port: &str) -> String {
 
 #[test]
 fn the_machines_metrics_stand_beside_the_services() {
-    let _turn = heavy();
+    let _turn = patient();
     let collector = Collector::start_with(&[("BANGUI_HOST_METRICS_ENABLED", "true")]);
     eventually(SOON, "the machine's metrics", || {
         let page = page(&collector, "EXPOSITION_PORT");
@@ -126,7 +126,7 @@ pub(crate) fn record(event: &str, number: u32, level: &str, trace: u32) -> Value
 
 #[test]
 fn sampling_keeps_warnings_and_facts_and_counts_the_rest() {
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     let collector = collector_to(&receiver, &[("BANGUI_LOGS_KEPT_PERCENT", "0")]);
     let records = [
@@ -165,7 +165,7 @@ fn span(trace: u32, name: &str, route: &str, method: &str, status: u32) -> Value
 
 #[test]
 fn traces_with_errors_bans_and_sign_ins_are_always_kept() {
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     let collector = collector_to(&receiver, &[("BANGUI_TRACES_KEPT_PERCENT", "0")]);
     let spans = [

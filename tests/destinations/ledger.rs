@@ -25,6 +25,9 @@ const CATCH_UP: Duration = Duration::from_secs(90);
 /// and Elasticsearch: one batch may arrive twice for each fault.
 pub(crate) const MAX_BATCH_RECORDS: u64 = 500;
 
+/// So many records at least are acknowledged beside all faults of a run.
+const MIN_RECORDS: usize = 500;
+
 /// How records are sent.
 #[derive(Debug)]
 pub(crate) struct Load {
@@ -74,7 +77,7 @@ impl Figures {
     /// more than a batch of them is there twice.
     pub(crate) fn assert_even(&self, max_batch_records: u64) {
         self.report();
-        assert!(self.acknowledged > 500, "{self:?}");
+        assert!(self.acknowledged >= MIN_RECORDS, "{self:?}");
         assert_eq!(self.lost, 0, "{self:?}");
         assert!(self.copies.iter().all(|copies| *copies <= max_batch_records), "{self:?}");
     }
@@ -98,12 +101,15 @@ pub(crate) fn duplicated(copies: &BTreeMap<String, u64>) -> u64 {
     copies.values().map(|count| count - 1).sum()
 }
 
+/// Answers of HTTP that refuse what was sent.
+pub(crate) fn refusals() -> Vec<Fault> {
+    let statuses = [400, 401, 403, 404, 413, 429, 500, 503];
+    statuses.map(|status| Fault::Door(json!({ "mode": "status", "status": status }))).into()
+}
+
 /// Faults that a destination of HTTP can have.
 pub(crate) fn http_faults() -> Vec<Fault> {
-    let statuses = [400, 401, 403, 404, 413, 429, 500, 503];
-    let refusals =
-        statuses.map(|status| Fault::Door(json!({ "mode": "status", "status": status })));
-    refusals.into_iter().chain(stream_faults()).collect()
+    refusals().into_iter().chain(stream_faults()).collect()
 }
 
 /// Faults that a stream of bytes can have, and those of the collector.
@@ -204,7 +210,16 @@ fn happen(fault: &Fault, collector: &mut Collector, destinations: &[Destination<
         collector.run();
     }
     set(&json!({ "mode": "ok" }));
+}
+
+/// Lets the load go on after a fault, and on a busy machine until this many records were taken. If
+/// they never are, the figures tell.
+fn go_on(sent: &Sent, enough: usize) {
+    let until = Instant::now() + CATCH_UP;
     wait(REST);
+    while sent.count() < enough && Instant::now() < until {
+        wait(STEADY.pause);
+    }
 }
 
 /// Waits until everything has arrived everywhere and is not sent again. What has not when time is
@@ -248,10 +263,11 @@ pub(crate) fn run_under(
         for _ in 0..load.senders {
             scope.spawn(|| send(port, load, &sent));
         }
-        for fault in faults {
+        for (number, fault) in (1..).zip(faults) {
             // Where to look when something is missing: the faults by what was acknowledged before.
             println!("{fault:?} after {} records", sent.count());
             happen(fault, collector, destinations);
+            go_on(&sent, MIN_RECORDS * number / faults.len());
             sent.is_paused.store(true, Ordering::Relaxed);
             settle(&sent, destinations, &mut lost);
             for (destination, counts) in destinations.iter().zip(&mut duplicates) {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::delivery::metric;
 use crate::support::{
-    Bangui, Collector, OtlpReceiver, SOON, assert_same, eventually, expect, heavy, is_stdout_only,
-    throughout,
+    Bangui, Collector, OtlpReceiver, SOON, assert_same, eventually, expect, is_stdout_only,
+    patient, throughout,
 };
 
 /// Settings that send everything to a receiver.
@@ -51,7 +51,7 @@ pub(crate) fn assert_all_arrived(lines: &[Value], arrived: &dyn Fn() -> Vec<Valu
 
 #[test]
 fn every_line_arrives_as_it_stood_on_stdout() {
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     let collector = collector_to(&receiver, &[]);
     let bangui = bangui_to(&collector);
@@ -69,7 +69,7 @@ fn every_line_arrives_as_it_stood_on_stdout() {
 /// The names are those of the alerts on silence and delay (deploy/prometheus/rules/collector.yml).
 #[test]
 fn a_canary_shows_how_late_a_destination_acknowledges() {
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     let collector = collector_to(&receiver, &[]);
     let _bangui = Bangui::builder()
@@ -91,7 +91,7 @@ fn a_canary_shows_how_late_a_destination_acknowledges() {
 
 #[test]
 fn nothing_leaves_unless_it_is_enabled() {
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     let collector = collector_to(&receiver, &[("BANGUI_EXTERNAL_LOGGING_ENABLED", "false")]);
     let bangui = bangui_to(&collector);
@@ -112,7 +112,7 @@ fn the_ledger_is_even_over_kills_outages_and_restarts() {
     const LIVES: usize = 3;
     /// Long enough for some batches before and after.
     const MOMENT: Duration = Duration::from_millis(1500);
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     let mut collector = collector_to(&receiver, &[]);
     let (mut lines, mut seconds) = (Vec::new(), 0.0);

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::inputs::page;
 use super::otlp::{assert_all_arrived, collector_to};
 use crate::support::{
-    Bangui, Builder, Certificates, Collector, OtlpReceiver, SOON, eventually, expect, heavy,
+    Bangui, Builder, Certificates, Collector, OtlpReceiver, SOON, eventually, expect, patient,
     repository, throughout,
 };
 
@@ -128,21 +128,21 @@ fn everything_arrives(gateway: &Gateway, builder: Builder) {
 
 #[test]
 fn all_signals_arrive_over_grpc() {
-    let _turn = heavy();
+    let _turn = patient();
     let gateway = Gateway::start(None);
     everything_arrives(&gateway, gateway.bangui(PROTOCOLS[0]));
 }
 
 #[test]
 fn all_signals_arrive_over_http() {
-    let _turn = heavy();
+    let _turn = patient();
     let gateway = Gateway::start(None);
     everything_arrives(&gateway, gateway.bangui(PROTOCOLS[1]));
 }
 
 #[test]
 fn the_systems_authorities_and_a_file_of_headers_do_as_well() {
-    let _turn = heavy();
+    let _turn = patient();
     let gateway = Gateway::start(None);
     let headers = gateway.folder.path().join("headers");
     fs::write(&headers, format!("authorization=Bearer%20{TOKEN}\n")).unwrap();
@@ -158,7 +158,7 @@ fn the_systems_authorities_and_a_file_of_headers_do_as_well() {
 
 #[test]
 fn a_wrong_token_sends_nothing_until_it_is_known() {
-    let _turn = heavy();
+    let _turn = patient();
     for (protocol, reason) in PROTOCOLS.into_iter().zip(["Unauthenticated", "401"]) {
         let gateway = Gateway::start(None);
         let header = format!("authorization=Bearer {NEXT_TOKEN}");
@@ -181,7 +181,7 @@ fn a_wrong_token_sends_nothing_until_it_is_known() {
 
 #[test]
 fn nothing_is_told_to_a_collector_that_is_not_the_right_one() {
-    let _turn = heavy();
+    let _turn = patient();
     for protocol in PROTOCOLS {
         let mut gateway = Gateway::start(Some(&Certificates::make()));
         let bangui = gateway.bangui(protocol).start();
@@ -201,7 +201,7 @@ fn nothing_is_told_to_a_collector_that_is_not_the_right_one() {
 
 #[test]
 fn a_client_without_a_certificate_sends_nothing() {
-    let _turn = heavy();
+    let _turn = patient();
     for protocol in PROTOCOLS {
         let mut gateway = Gateway::start(None);
         let builder = gateway.bangui(protocol).without("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE");
@@ -221,7 +221,7 @@ fn a_client_without_a_certificate_sends_nothing() {
 
 #[test]
 fn a_token_is_replaced_without_a_restart() {
-    let _turn = heavy();
+    let _turn = patient();
     let gateway = Gateway::start(None);
     let process = gateway.collector.id();
     let first = gateway.bangui(PROTOCOLS[0]).start();

@@ -52,9 +52,17 @@ fn at_every_vendor(happen: impl FnOnce(&mut Collector, &[Destination<'_>]) -> Ve
 }
 
 #[test]
-fn what_is_acknowledged_arrives_whatever_the_destinations_do() {
+fn what_is_acknowledged_arrives_whatever_the_destinations_answer() {
     at_every_vendor(|collector, destinations| {
-        ledger::run(collector, destinations, &ledger::http_faults())
+        ledger::run(collector, destinations, &ledger::refusals())
+    });
+}
+
+/// Apart from the answers, for both take minutes.
+#[test]
+fn what_is_acknowledged_arrives_whatever_breaks() {
+    at_every_vendor(|collector, destinations| {
+        ledger::run(collector, destinations, &ledger::stream_faults())
     });
 }
 

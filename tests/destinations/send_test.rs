@@ -5,7 +5,7 @@ use std::time::Duration;
 use tempfile::tempdir;
 
 use super::otlp::collector_to;
-use crate::support::{Bangui, Collector, OtlpReceiver, heavy};
+use crate::support::{Bangui, Collector, OtlpReceiver, patient};
 
 /// What the command says, and its exit code.
 fn send_test(collector: &Collector, providers: &str) -> (Option<i32>, String) {
@@ -32,7 +32,7 @@ fn uid(stdout: &str) -> &str {
 
 #[test]
 fn a_test_record_arrives_and_its_way_is_told() {
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     let collector = collector_to(&receiver, &[]);
     let (code, stdout) = send_test(&collector, "otlp");
@@ -61,7 +61,7 @@ fn a_test_record_arrives_and_its_way_is_told() {
 
 #[test]
 fn a_destination_that_fails_is_named_with_what_waits() {
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     let collector = collector_to(&receiver, &[]);
     receiver.set_failing(true);

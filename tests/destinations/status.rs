@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::otlp::collector_to;
-use crate::support::{Bangui, Client, OtlpReceiver, SOON, eventually, heavy};
+use crate::support::{Bangui, Client, OtlpReceiver, SOON, eventually, patient};
 
 fn wait_for(client: &Client, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
     eventually(SOON, what, || {
@@ -15,7 +15,7 @@ fn wait_for(client: &Client, what: &str, fits: impl Fn(&Value) -> bool) -> Value
 
 #[test]
 fn the_status_tells_what_destinations_took_and_what_waits() {
-    let _turn = heavy();
+    let _turn = patient();
     let receiver = OtlpReceiver::start();
     let mut collector = collector_to(&receiver, &[]);
     let metrics = format!("http://127.0.0.1:{}/metrics", collector.port("TELEMETRY_PORT"));

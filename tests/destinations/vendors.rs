@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::otlp::bangui_to;
 use crate::support::{
-    Collector, SOON, Sink, SinkOptions, assert_same, eventually, expect, heavy, is_stdout_only,
+    Collector, SOON, Sink, SinkOptions, assert_same, eventually, expect, is_stdout_only, patient,
     throughout,
 };
 
@@ -97,7 +97,7 @@ fn collector_for(provider: &str, settings: &[(&str, &str)]) -> Collector {
 
 #[test]
 fn datadog_gets_logs_traces_statistics_and_metrics_and_its_query_finds_the_error() {
-    let _turn = heavy();
+    let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let collector = collector_for(
         "datadog",
@@ -144,7 +144,7 @@ fn datadog_gets_logs_traces_statistics_and_metrics_and_its_query_finds_the_error
 
 #[test]
 fn new_relic_gets_otlp_with_its_key() {
-    let _turn = heavy();
+    let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let endpoint = sink.endpoint();
     let collector = collector_for(
@@ -165,7 +165,7 @@ fn new_relic_gets_otlp_with_its_key() {
 
 #[test]
 fn splunk_gets_events_with_a_token_that_breaks_nothing() {
-    let _turn = heavy();
+    let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(HOSTILE_KEY));
     let url = format!("{}/services/collector", sink.endpoint());
     let collector = collector_for(
@@ -179,7 +179,7 @@ fn splunk_gets_events_with_a_token_that_breaks_nothing() {
 
 #[test]
 fn cloudwatch_gets_json_lines_that_are_signed() {
-    let _turn = heavy();
+    let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().aws("AKIDEXAMPLE", KEY));
     let collector = collector_for(
         "cloudwatch",
@@ -201,7 +201,7 @@ fn cloudwatch_gets_json_lines_that_are_signed() {
 
 #[test]
 fn a_key_in_a_file_is_read_again_without_a_restart() {
-    let _turn = heavy();
+    let _turn = patient();
     let sink = Sink::start(&SinkOptions::default().key(KEY));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");

@@ -45,12 +45,13 @@ mod sink;
 mod sse;
 mod stack;
 mod tls;
+mod turns;
 #[allow(dead_code)]
 mod upstream;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -94,6 +95,7 @@ pub(crate) use sink::{Counts, Received, Sink, SinkOptions};
 pub(crate) use sse::{Event, Events};
 pub(crate) use stack::Stack;
 pub(crate) use tls::TlsProxy;
+pub(crate) use turns::{heavy, patient};
 #[allow(unused_imports)]
 pub(crate) use upstream::{Manner, Upstream};
 
@@ -182,16 +184,4 @@ pub(crate) fn inherited() -> Vec<(&'static str, String)> {
 /// A number that differs with each call.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
-}
-
-/// Lets one heavy test run at a time: the machine may have two cores.
-pub(crate) fn heavy() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The same for tests that mostly wait: one of them runs beside a heavy one.
-pub(crate) fn patient() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::super::inputs::send;
 use super::{collector_to, logs, now, prepared, put_template, record_at};
 use crate::support::{
-    Collector, OpenSearch, SOON, Sink, SinkOptions, eventually, expect, heavy, throughout,
+    Collector, OpenSearch, SOON, Sink, SinkOptions, eventually, expect, patient, throughout,
 };
 
 /// Answers one request with 401 and gives the lines of its head.
@@ -56,7 +56,7 @@ fn accounts(key_file: &str) -> [(Vec<(&'static str, String)>, &'static str); 3] 
 
 #[test]
 fn the_key_or_the_account_is_shown_with_each_request() {
-    let _turn = heavy();
+    let _turn = patient();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key");
     std::fs::write(&file, "from-a-file=\n").unwrap();
@@ -111,7 +111,7 @@ fn send_some(collector: &Collector, names: std::ops::Range<usize>) {
 
 #[test]
 fn a_batch_leaves_when_it_is_full() {
-    let _turn = heavy();
+    let _turn = patient();
     let (server, sink, collector) = watched(&[
         ("BANGUI_ELASTICSEARCH_BATCH_SIZE", "25"),
         ("BANGUI_ELASTICSEARCH_FLUSH_INTERVAL_SECONDS", "300"),
@@ -129,7 +129,7 @@ fn a_batch_leaves_when_it_is_full() {
 
 #[test]
 fn a_batch_leaves_when_its_time_has_come() {
-    let _turn = heavy();
+    let _turn = patient();
     // The largest that may be set.
     let (_server, sink, collector) = watched(&[
         ("BANGUI_ELASTICSEARCH_BATCH_SIZE", "1000"),

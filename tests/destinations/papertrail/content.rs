@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{collector_to, distinct, line_of, search, send, wait_for_records};
 use crate::otlp::bangui_to;
 use crate::support::{
-    Certificates, Client, Rsyslog, Security, SyslogRecord, assert_same, heavy, is_stdout_only,
+    Certificates, Client, Rsyslog, Security, SyslogRecord, assert_same, is_stdout_only, patient,
 };
 
 /// The names of the severities, as rsyslog writes them.
@@ -47,7 +47,7 @@ fn assert_stands_for(line: &Value, record: &SyslogRecord) {
 
 #[test]
 fn every_line_is_one_record_with_its_parts_apart() {
-    let _turn = heavy();
+    let _turn = patient();
     let certificates = Certificates::make();
     let rsyslog = Rsyslog::start(Security::tls(&certificates, "server"));
     let ca = certificates.certificate("ca");
@@ -86,7 +86,7 @@ fn every_line_is_one_record_with_its_parts_apart() {
 
 #[test]
 fn no_text_forges_a_second_record() {
-    let _turn = heavy();
+    let _turn = patient();
     let rsyslog = Rsyslog::start(Security::Clear);
     let settings =
         [("BANGUI_PAPERTRAIL_TLS", "false"), ("BANGUI_PAPERTRAIL_PROGRAM_NAME", "web-1/ban[gui]")];
@@ -120,7 +120,7 @@ fn no_text_forges_a_second_record() {
 
 #[test]
 fn what_a_record_lacks_is_left_out_of_its_header() {
-    let _turn = heavy();
+    let _turn = patient();
     let rsyslog = Rsyslog::start(Security::Clear);
     let collector = collector_to(rsyslog.port(), &[("BANGUI_PAPERTRAIL_TLS", "false")]);
     // Anybody may send to the collector: without a host, a time, a level, an event, or with other
@@ -143,7 +143,7 @@ fn what_a_record_lacks_is_left_out_of_its_header() {
 fn what_is_too_long_is_one_record_cut() {
     /// rsyslog's own limit is 8,192 for all of a record.
     const MAX: usize = 8000;
-    let _turn = heavy();
+    let _turn = patient();
     let rsyslog = Rsyslog::start(Security::Clear);
     let collector = collector_to(rsyslog.port(), &[("BANGUI_PAPERTRAIL_TLS", "false")]);
     let fields = |count: usize, text: &str| -> Value {
