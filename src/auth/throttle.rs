@@ -35,7 +35,7 @@ enum Key {
 struct Attempts {
     count: u32,
     last: Instant,
-    blocked_until: Instant,
+    blocked_until: Option<Instant>,
 }
 
 /// Counts attempts to sign in.
@@ -45,7 +45,8 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// Counts an attempt, or tells how long to wait before the next one.
+    /// Counts an attempt, or tells how long to wait before the next one. Of attempts at the same time
+    /// a later one may come with the earlier instant.
     pub(super) fn begin(&self, client: IpAddr, name: &str, now: Instant) -> Result<(), Duration> {
         let keys = [
             (Key::Client(network(client)), ATTEMPTS_PER_CLIENT),
@@ -54,8 +55,8 @@ impl Throttle {
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = keys
             .iter()
-            .filter_map(|(key, _)| attempts.get(key))
-            .map(|known| known.blocked_until.saturating_duration_since(now))
+            .filter_map(|(key, _)| attempts.get(key)?.blocked_until)
+            .map(|until| until.saturating_duration_since(now))
             .max()
             .unwrap_or_default();
         if !wait.is_zero() {
@@ -63,14 +64,14 @@ impl Throttle {
         }
         for (key, free) in keys {
             make_room(&mut attempts, now);
-            let fresh = Attempts { count: 0, last: now, blocked_until: now };
+            let fresh = Attempts { count: 0, last: now, blocked_until: None };
             let known = attempts.entry(key).or_insert(fresh);
             if now.saturating_duration_since(known.last) > WINDOW {
                 *known = fresh;
             }
             known.count += 1;
             known.last = now;
-            known.blocked_until = now + wait_after(known.count, free);
+            known.blocked_until = wait_after(known.count, free).map(|wait| now + wait);
         }
         Ok(())
     }
@@ -83,11 +84,9 @@ impl Throttle {
     }
 }
 
-fn wait_after(count: u32, free: u32) -> Duration {
-    match count.checked_sub(free) {
-        None => Duration::ZERO,
-        Some(beyond) => WAIT_FIRST.saturating_mul(1 << beyond.min(10)).min(WAIT_MAX),
-    }
+fn wait_after(count: u32, free: u32) -> Option<Duration> {
+    let beyond = count.checked_sub(free)?;
+    Some(WAIT_FIRST.saturating_mul(1 << beyond.min(10)).min(WAIT_MAX))
 }
 
 fn make_room(attempts: &mut HashMap<Key, Attempts>, now: Instant) {
@@ -150,6 +149,13 @@ mod tests {
         let passed: u32 =
             (3..=60).map(|host| attempts(&throttle, &format!("192.0.2.{host}"), 5, now)).sum();
         assert_eq!(passed + 6, ATTEMPTS_PER_NAME);
+    }
+
+    #[test]
+    fn who_took_the_time_first_and_comes_second_does_not_wait() {
+        let (throttle, now) = (Throttle::default(), Instant::now());
+        assert_eq!(attempts(&throttle, CLIENT, 1, now + Duration::from_micros(1)), 1);
+        assert_eq!(attempts(&throttle, CLIENT, 1, now), 1);
     }
 
     #[test]
