@@ -344,7 +344,8 @@ mod tests {
     fn a_full_pipe_stalls_nobody_and_the_loss_is_a_gap_in_the_numbers() {
         let (stdout, reader) = piped();
         let tail = format!(",\"b\":\"{}\"}}\n", "x".repeat(1000)).into_bytes();
-        const LINES: u64 = 20_000;
+        // The thread may take as many lines out as may wait, before as many wait again.
+        const LINES: u64 = 30_000;
         (0..LINES).for_each(|_| _ = stdout.push((b"{\"a\":1", &tail), None, true, true, None));
         stdout.flush(Duration::from_millis(50));
         let dropped = stdout.shared.lock().dropped;
