@@ -3,10 +3,12 @@
 
 use serde_json::Value;
 
+use super::delivery::metric;
 use super::inputs::page;
 use super::ledger::{self, Destination, Fault, Figures, MAX_BATCH_RECORDS};
+use super::otlp::bangui_to;
 use super::vendors::{KEY, settings_of};
-use crate::support::{Collector, Sink, SinkOptions, patient};
+use crate::support::{Collector, SOON, Sink, SinkOptions, eventually, expect, free_port, patient};
 
 fn destination<'a>(name: &'a str, sink: &'a Sink) -> Destination<'a> {
     Destination {
@@ -84,4 +86,34 @@ fn what_a_starting_collector_acknowledges_arrives() {
 #[test]
 fn forty_starts_in_a_row_lose_nothing() {
     restart(40);
+}
+
+/// With everything that can go to Datadog on its way there.
+#[test]
+fn the_collector_ends_in_time_while_datadog_is_away() {
+    let _turn = patient();
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let mut collector = Collector::start_with(&[
+        ("BANGUI_EXTERNAL_LOGGING_ENABLED", "true"),
+        ("BANGUI_EXTERNAL_LOGGING_PROVIDER", "datadog"),
+        ("BANGUI_METRICS_PROVIDER", "datadog"),
+        ("BANGUI_DATADOG_API_KEY", KEY),
+        ("BANGUI_DATADOG_ENDPOINT", &nobody),
+    ]);
+    let bangui = bangui_to(&collector);
+    eventually(SOON, "what is tried in vain", || {
+        // An access line, a trace and metrics each time.
+        bangui.stranger().get("/nothing").expect_problem(404);
+        let failed = |signal: &str, exporter: &str| {
+            metric(&collector, &format!("otelcol_exporter_send_failed_{signal}"), exporter)
+        };
+        // Spans count as sent once the exporter has them; it then tells Datadog that it runs.
+        let counts = [
+            failed("log_records", "datadog_logs"),
+            failed("metric_points", "datadog/metrics"),
+            metric(&collector, "otelcol_exporter_sent_spans", "datadog/traces"),
+        ];
+        expect(counts.iter().all(|count| count.is_some_and(|it| it > 0.0)), format!("{counts:?}"))
+    });
+    collector.stop();
 }
