@@ -51,7 +51,7 @@ compose-test: need-cargo need-node need-go need-python ## docker-compose.yml on 
 	@$(MAKE) deb-test
 
 # Its first run compiles every package; a later one takes some minutes.
-dockerfiles-test: need-cargo need-node need-go need-python ## the Dockerfile from a clone, and arm64 under qemu
+dockerfiles-test: need-cargo need-node need-go need-python ## the Dockerfiles from a clone, and arm64 under qemu
 	@scripts/dockerfiles-test.sh
 
 kubernetes-test: need-cargo need-node need-go need-python ## deploy/kubernetes on a real cluster

@@ -4,6 +4,9 @@
 #   otel-collector/build.sh            build if needed; the path goes to stdout, progress to stderr
 #   otel-collector/build.sh --update   resolve builder.yaml anew and rewrite go.mod and go.sum
 #
+# Environment (an empty value counts as unset):
+#   TARGET_ARCHITECTURE   amd64 or arm64; default: this machine's
+#
 # The builder itself is a `tool` of go.mod, so it is verified by the committed go.sum like every
 # other module. Its generated Go sources live in the cache only: manifest, go.mod, go.sum and our own
 # components are all that is needed to make them again.
@@ -27,7 +30,7 @@ build() {
         || { cat builder.log >&2; fail "the builder refused builder.yaml"; }
     # The builder writes a go.mod of its own; ours pins every module below it too.
     cp "$here/go.mod" go.mod
-    go build -trimpath -ldflags='-s -w' -o "$tool" .
+    GOARCH=$architecture go build -trimpath -ldflags='-s -w' -o "$tool" .
 }
 
 # The checksum database does not answer for some modules, so that the sums are taken once, here,
@@ -60,10 +63,16 @@ main() {
     fi
     [[ $# -eq 0 ]] || fail "unknown argument '$1'; only --update is known"
 
-    export here
+    architecture=${TARGET_ARCHITECTURE:-}
+    case $architecture in
+        '' | amd64 | arm64) ;;
+        *) fail "TARGET_ARCHITECTURE is '$architecture' and not amd64 or arm64" ;;
+    esac
+    export here architecture
     mapfile -t components < <(
         find "$here/components" -type f ! -name '*_test.go' ! -name '*.md' | sort)
-    cached_build "5 minutes" "$here"/{builder.yaml,go.mod,go.sum,build.sh} "${components[@]}"
+    cached_build "5 minutes" "$here"/{builder.yaml,go.mod,go.sum,build.sh} "${components[@]}" \
+        <(printf '%s' "$architecture")
 }
 
 main "$@"

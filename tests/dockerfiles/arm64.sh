@@ -40,8 +40,27 @@ signs_in() {
   contains "$(call GET /api/audit)" '"action":"login"'
 }
 
+# By its launcher, with the configuration that its image has.
+collector_runs() {
+  equal "$(machine_of "$work/otelcol-arm64")" AArch64 'the collector'
+  contains "$("$work/otelcol" --version)" otelcol-bangui
+  COLLECTOR_DIR=$work/collector "$root/otel-collector/launch.sh" "$work/otelcol" validate
+  mkdir -p "$work/collector"
+  COLLECTOR_DIR=$work/collector "$root/otel-collector/launch.sh" "$work/otelcol" \
+    >"$work/collector.log" 2>&1 &
+  until_true "$START_LIMIT_SECONDS" collector_answers || {
+    tail -n 5 "$work/collector.log"
+    return 1
+  }
+}
+collector_answers() {
+  contains "$(curl --silent --max-time 5 http://127.0.0.1:13133/)" 'Server available'
+}
+
 qemu=$("$root/scripts/debian-packages.sh" qemu-user-static)/usr/bin/qemu-aarch64-static
 install -m 0755 "$qemu" "$IMAGE/qemu"
+printf '#!/bin/sh\nexec %q %q "$@"\n' "$qemu" "$work/otelcol-arm64" >"$work/otelcol"
+chmod 0755 "$work/otelcol"
 mkdir -p "$IMAGE/proc"
 mount -t proc proc "$IMAGE/proc"
 ip link set lo up
@@ -51,6 +70,7 @@ step 'bangui config' shows_its_configuration
 bangui serve >"$work/serve.log" 2>&1 &
 step 'bangui serve: healthcheck, the page, /health' serves
 step 'a sign-in, and its line in the audit log' signs_in
+step 'the collector, too, is for arm64 and answers' collector_runs
 # Of this name space all processes; the mounts end with it.
 umount --lazy "$IMAGE/proc"
 report

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Clones the repository and builds BanGUI's image from the clone, all stages of the Dockerfile as they
-# stand; scripts/dockerfiles-test.sh runs it with an engine that has the host's network.
+# Clones the repository and builds from the clone BanGUI's image, all stages of the Dockerfile as they
+# stand, and what the collector's has compiled; scripts/dockerfiles-test.sh runs it with an engine
+# that has the host's network.
 set -euo pipefail
 
 # shellcheck source=tests/dockerfiles/lib.sh
@@ -38,6 +39,16 @@ builds_for_arm64() {
   equal "$(image_field "$ARM64_IMAGE" '{{.Os}}/{{.Architecture}}')" linux/arm64 'its platform'
 }
 
+# The stages that compile; the last one installs packages, by programs of that architecture.
+builds_the_collector_for_arm64() {
+  local container
+  DOCKER_BUILDKIT=1 docker build --network host --platform linux/arm64 --target binary \
+    --tag "$ARM64_COLLECTOR_IMAGE" --file otel-collector/Dockerfile .
+  container=$(docker create --network none "$ARM64_COLLECTOR_IMAGE" none)
+  docker cp "$container:/prebuilt/otelcol-bangui" "$work/otelcol-arm64"
+  docker rm "$container" >/dev/null
+}
+
 is_small() {
   local bytes
   bytes=$(image_field "$1" '{{.Size}}')
@@ -66,5 +77,6 @@ step 'git pull' pulls
 step "BanGUI's image for arm64: every stage" builds_for_arm64
 step 'it is at most 60 MB' is_small "$ARM64_IMAGE"
 step 'it can be unpacked' unpack "$ARM64_IMAGE" "$work/arm64"
-docker rmi --force "$ARM64_IMAGE" >/dev/null 2>&1 || true
+step "the collector's program for arm64" builds_the_collector_for_arm64
+docker rmi --force "$ARM64_IMAGE" "$ARM64_COLLECTOR_IMAGE" >/dev/null 2>&1 || true
 report

@@ -10,8 +10,9 @@ readonly root work password=correct-horse-battery-staple
 # shellcheck source=tests/compose/lib.sh
 source "$root/tests/compose/lib.sh"
 
-# Not a tag of the user's.
+# Not tags of the user's.
 readonly ARM64_IMAGE=bangui-dockerfiles-test:arm64
+readonly ARM64_COLLECTOR_IMAGE=bangui-dockerfiles-test:collector-arm64
 # Nothing of the caller's shell configures what is tested.
 for name in $(compgen -e); do
   case $name in BANGUI_BUILD_CACHE) ;; BANGUI_* | OTEL_* | AWS_* | COLLECTOR_*) unset "$name" ;; esac
