@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds BanGUI's image and its collector's program for arm64 from a clone, with the stages of the
-# Dockerfiles as they stand, and runs both under Debian's qemu. `make dockerfiles-test` calls it.
-# Ends with the line `N passed, M failed`.
+# Dockerfiles as they stand, and runs both under Debian's qemu; and all images of the compose file, by
+# compose. `make dockerfiles-test` calls it. Ends with the line `N passed, M failed`.
 #
 # Where no image registry can be reached, images made of this machine's own Node, Rust and Go stand
 # for those that the first stages start from (scripts/lib/stand-ins.sh); in these Rust compiles

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Clones the repository and builds from the clone BanGUI's image, all stages of the Dockerfile as they
-# stand, and what the collector's has compiled; scripts/dockerfiles-test.sh runs it with an engine
-# that has the host's network.
+# Clones the repository and builds from the clone: BanGUI's image for arm64, all stages of the
+# Dockerfile as they stand, what the collector's has compiled for it, and all images of the compose
+# file for this machine. scripts/dockerfiles-test.sh runs it with an engine that has the host's network.
 set -euo pipefail
 
 # shellcheck source=tests/dockerfiles/lib.sh
@@ -56,6 +56,29 @@ is_small() {
   [ "$bytes" -le "$IMAGE_MAX_BYTES" ]
 }
 
+# What the first start does. The tags are not the user's, and the engine that builds has the host's
+# network alone.
+readonly COMPOSE_SERVICES='bangui otel-collector fail2ban'
+builds_by_compose() {
+  local service
+  {
+    echo services:
+    for service in $COMPOSE_SERVICES; do
+      printf '  %s:\n    image: %s\n    build: {network: host}\n' \
+        "$service" "$(compose_image "$service")"
+    done
+  } >"$work/build.yml"
+  docker compose --file docker-compose.yml --file "$work/build.yml" build
+}
+compose_image() { printf 'bangui-dockerfiles-test:%s' "$1"; }
+
+runs() {
+  contains "$(docker run --rm --network none "$(compose_image bangui)" --version)" \
+    "$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)"
+  docker run --rm --network none "$(compose_image otel-collector)" validate
+  docker run --rm --network none --entrypoint fail2ban-server "$(compose_image fail2ban)" --version
+}
+
 # unpack IMAGE FOLDER: its files, as a container would see them.
 unpack() {
   local container
@@ -78,5 +101,9 @@ step "BanGUI's image for arm64: every stage" builds_for_arm64
 step 'it is at most 60 MB' is_small "$ARM64_IMAGE"
 step 'it can be unpacked' unpack "$ARM64_IMAGE" "$work/arm64"
 step "the collector's program for arm64" builds_the_collector_for_arm64
+step 'docker compose build, from the clone' builds_by_compose
+step 'what it built runs' runs
+for service in $COMPOSE_SERVICES; do docker rmi --force "$(compose_image "$service")"; done \
+  >/dev/null 2>&1 || true
 docker rmi --force "$ARM64_IMAGE" "$ARM64_COLLECTOR_IMAGE" >/dev/null 2>&1 || true
 report
