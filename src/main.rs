@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         Ok(settings) => app::run(&command, settings),
         Err(problems) => {
             app::report_startup_failure(&command, &problems);
-            problems.iter().for_each(|problem| eprintln!("{problem}"));
+            app::tell_problems(&problems);
             ExitCode::from(EXIT_CONFIG)
         }
     }

@@ -13,12 +13,11 @@ const EXIT_CONFIG: u8 = 78;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_MAX_BYTES: usize = 64 * 1024;
 
-#[allow(clippy::print_stderr)] // What a person asked for on the command line.
 pub(super) fn run() -> ExitCode {
     let settings = match HealthSettings::read(Environment::of_process()) {
         Ok(settings) => settings,
         Err(problems) => {
-            problems.iter().for_each(|problem| eprintln!("{problem}"));
+            super::tell_problems(&problems);
             return ExitCode::from(EXIT_CONFIG);
         }
     };

@@ -22,6 +22,7 @@ use crate::config::{Problem, Settings};
 use crate::domain::Secret;
 use crate::store::{self, Store};
 use crate::telemetry;
+use crate::telemetry::sanitize::sanitize_for_logging;
 
 /// Runs the commands that need no settings of the service, or few.
 pub fn without_settings(command: &Command) -> Option<ExitCode> {
@@ -50,6 +51,15 @@ pub fn run(command: &Command, settings: Settings) -> ExitCode {
         Command::Sanitize { .. } | Command::Healthcheck | Command::Help | Command::Version => {
             ExitCode::SUCCESS
         }
+    }
+}
+
+/// Says on stderr what is wrong with the settings. A wrong value is quoted, which may be a URL with
+/// a password that was meant for another variable.
+#[allow(clippy::print_stderr)] // Where a person looks who has just set them.
+pub fn tell_problems(problems: &[Problem]) {
+    for problem in problems {
+        eprintln!("{}", sanitize_for_logging(&problem.to_string()));
     }
 }
 

@@ -45,8 +45,8 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    /// Counts an attempt, or tells how long to wait before the next one. Of attempts at the same time
-    /// a later one may come with the earlier instant.
+    /// Counts an attempt, or tells how long to wait before the next one. Of attempts at the same
+    /// time a later one may come with the earlier instant.
     pub(super) fn begin(&self, client: IpAddr, name: &str, now: Instant) -> Result<(), Duration> {
         let keys = [
             (Key::Client(network(client)), ATTEMPTS_PER_CLIENT),

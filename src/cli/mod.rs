@@ -23,6 +23,7 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
 use crate::config::{ClientSettings, Environment};
+use crate::telemetry::sanitize::sanitize_for_logging;
 use crate::telemetry::{Lines, Role, Telemetry, milliseconds, span};
 use arguments::{Arguments, Command, Parsed, USAGE};
 use call::Service;
@@ -59,7 +60,7 @@ fn start(arguments: Arguments) -> u8 {
     let settings = match ClientSettings::read(Environment::of_process()) {
         Ok(settings) => settings,
         Err(problems) => {
-            problems.iter().for_each(|problem| tell(&problem.to_string()));
+            problems.iter().for_each(|problem| tell(&sanitize_for_logging(&problem.to_string())));
             return EXIT_CONFIG;
         }
     };

@@ -3,8 +3,8 @@
 //! A destination is known by its queue, the exporter `otlp/to_NAME`, which is shown from the start.
 //! The exporter behind it is shown once it has sent something; its id holds the name somewhere
 //! (`elasticsearch/logs`, `awscloudwatchlogs/logs`, `otlphttp/other`). Our own component before it
-//! tells why batches were refused. Metrics have no such component, and their queue is the exporter's
-//! own or one whose id holds no vendor's name.
+//! tells why batches were refused. Metrics have no such component, and their queue is the
+//! exporter's own or one whose id holds no vendor's name.
 
 use std::collections::BTreeMap;
 

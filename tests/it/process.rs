@@ -104,6 +104,21 @@ fn a_data_folder_that_is_none_ends_the_start() {
 }
 
 #[test]
+fn a_password_in_a_wrong_variable_is_not_shown() {
+    let folder = tempdir().unwrap();
+    let url = "postgres://bangui:hunter2@db/bangui";
+    let names = ["BANGUI_TRUSTED_PROXIES", "BANGUI_QUIET_ENDPOINTS", "BANGUI_LISTEN"];
+    let builder = names.iter().fold(Bangui::builder(), |builder, name| builder.env(name, url));
+    for command in ["serve", "config", "healthcheck"] {
+        let output = builder.clone().run(folder.path(), &[command], "");
+        assert_eq!(output.code, Some(78), "{output:?}");
+        assert!(!format!("{output:?}").contains("hunter2"), "{output:?}");
+    }
+    let shown = builder.run(folder.path(), &["config"], "").stderr;
+    assert!(shown.iter().any(|line| line.contains("postgres://bangui:***@db")), "{shown:?}");
+}
+
+#[test]
 fn healthcheck_tells_whether_the_service_serves() {
     let bangui = Bangui::builder().start();
     let folder = tempdir().unwrap();
