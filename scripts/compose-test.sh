@@ -34,6 +34,9 @@ state_of_host() {
 }
 
 packages=$("$root/scripts/engine-packages.sh")
+# Before the test runs, which has no network but its own.
+"$root/scripts/debian-packages.sh" fail2ban >/dev/null
+"$root/scripts/debian-packages.sh" --with-dependencies nginx >/dev/null
 remember_host
 status=0
 IMAGES_SINK=true bounded "$BUILD_LIMIT_SECONDS" \

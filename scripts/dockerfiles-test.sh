@@ -26,6 +26,8 @@ part() {
 }
 
 begun=$SECONDS
+# Before the parts run, the second of which has no network.
+"$root/scripts/debian-packages.sh" qemu-user-static >/dev/null
 tests=$root/tests/dockerfiles
 part "$BUILD_LIMIT_SECONDS" "$root/scripts/with-engine.sh" --build "$tests/build.sh"
 # With a network and processes of its own: no port is taken, and nothing is left.

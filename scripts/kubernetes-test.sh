@@ -35,6 +35,8 @@ state_of_host() {
     net/ipv4/ip_forward 2>/dev/null) || true
 }
 
+# Before the test runs, which has no network but the cluster's.
+"$root/scripts/debian-packages.sh" fail2ban >/dev/null
 remember_host
 build=true
 [ "${KUBERNETES_TEST_IMAGES:-}" != cached ] || build=false

@@ -66,17 +66,17 @@ stand_in_compiler() {
 
 # From this machine's own Node, Rust and Go, whatever their versions are.
 stand_in_compilers() {
-  local work version host
-  work=$(mktemp -d)
-  mkdir "$work"/{node,rust,golang}
-  ln -s "$(command -v node)" "$work/node/node"
-  ln -s "$(npm root --global)/npm" "$work/node/npm"
-  ln -s "$(command -v rustup)" "$work/rust/rustup"
-  ln -s "$(rustc --print sysroot)" "$work/rust/toolchain"
-  ln -s "$(go env GOROOT)" "$work/golang/go"
+  local inputs version host
+  inputs=$(mktemp -d)
+  mkdir "$inputs"/{node,rust,golang}
+  ln -s "$(command -v node)" "$inputs/node/node"
+  ln -s "$(npm root --global)/npm" "$inputs/node/npm"
+  ln -s "$(command -v rustup)" "$inputs/rust/rustup"
+  ln -s "$(rustc --print sysroot)" "$inputs/rust/toolchain"
+  ln -s "$(go env GOROOT)" "$inputs/golang/go"
   version=$(rustc -vV | sed -n 's/^release: //p') host=$(rustc -vV | sed -n 's/^host: //p')
-  stand_in_compiler node "Node $(node --version), npm $(npm --version)" "$work/node"
-  stand_in_compiler rust "Rust $version" "$work/rust" --build-arg "TOOLCHAIN=$version-$host"
-  stand_in_compiler golang "$(go version)" "$work/golang"
-  rm -rf "$work"
+  stand_in_compiler node "Node $(node --version), npm $(npm --version)" "$inputs/node"
+  stand_in_compiler rust "Rust $version" "$inputs/rust" --build-arg "TOOLCHAIN=$version-$host"
+  stand_in_compiler golang "$(go version)" "$inputs/golang"
+  rm -rf "$inputs"
 }
