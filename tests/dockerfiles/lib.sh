@@ -10,6 +10,8 @@ readonly root work password=correct-horse-battery-staple
 # shellcheck source=tests/compose/lib.sh
 source "$root/tests/compose/lib.sh"
 
+# For the commands that the documentation tells, which name the project.
+export COMPOSE_PROJECT_NAME=bangui-dockerfiles-test
 # Not tags of the user's.
 readonly ARM64_IMAGE=bangui-dockerfiles-test:arm64
 readonly ARM64_COLLECTOR_IMAGE=bangui-dockerfiles-test:collector-arm64
