@@ -344,9 +344,18 @@ mod tests {
     fn a_full_pipe_stalls_nobody_and_the_loss_is_a_gap_in_the_numbers() {
         let (stdout, reader) = piped();
         let tail = format!(",\"b\":\"{}\"}}\n", "x".repeat(1000)).into_bytes();
-        // The thread may take as many lines out as may wait, before as many wait again.
-        const LINES: u64 = 30_000;
-        (0..LINES).for_each(|_| _ = stdout.push((b"{\"a\":1", &tail), None, true, true, None));
+        const LINES: u64 = 20_000;
+        // More than the pipe takes: once the thread has these, it waits for a reader, and does not
+        // come for more nor for what was dropped meanwhile.
+        const FIRST: u64 = 200;
+        let push = || _ = stdout.push((b"{\"a\":1", &tail), None, true, true, None);
+        (0..FIRST).for_each(|_| push());
+        let is_taken = || stdout.shared.lock().lines.is_empty();
+        assert!((0..10_000).any(|_| is_taken() || {
+            thread::sleep(Duration::from_millis(1));
+            false
+        }));
+        (FIRST..LINES).for_each(|_| push());
         stdout.flush(Duration::from_millis(50));
         let dropped = stdout.shared.lock().dropped;
         assert!(dropped > 5_000, "{dropped} dropped");
